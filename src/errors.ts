@@ -1,0 +1,701 @@
+/**
+ * Every code that Zapp can report, and the one error class that carries them.
+ *
+ * A code is never reused for another meaning. `message` and `fix` are templates: `{name}` is replaced by the
+ * finding's argument of that name, strings through JSON.stringify, so that hostile bytes never reach a terminal raw.
+ * `status` is what a server answers when the trouble surfaces in a request or an upload.
+ * Both loaders share this table: `npm run generate` writes it to schema/errors.json; schema/ERRORS.md has a row for each.
+ */
+export interface ErrorRow {
+  readonly title: string
+  /** `<what> must be <rule>, got <value>`; the place in front of it is added by {@link describe}. */
+  readonly message: string
+  readonly fix: string
+  readonly status: number
+}
+
+const REPACK = 'Run: zapp repack {file}'
+
+export const ERRORS = {
+  // ── Layout, passes 1 to 5: schema/FORMAT.md §Layout ───────────────────────────────────────────────────────────
+  TOO_SHORT: {
+    title: 'Too short to be a zip',
+    message: 'the file must hold at least 22 bytes, got {size}',
+    fix: 'Copy the file again: it is empty or was cut off.',
+    status: 422,
+  },
+  EOCD_NOT_AT_END: {
+    title: 'No end record in the last 22 bytes',
+    message: 'the file must end with the zip end record',
+    fix: 'Copy the file again: it was cut off, has bytes appended, or is not a zip.',
+    status: 422,
+  },
+  EOCD_COMMENT: {
+    title: 'Archive comment',
+    message: 'the archive comment must be empty, got {length} bytes',
+    fix: REPACK,
+    status: 422,
+  },
+  MULTI_DISK: { title: 'Multi-disk archive', message: '{field} must be 0, got {got}', fix: REPACK, status: 422 },
+  COUNT_MISMATCH: {
+    title: 'Entry counts differ',
+    message: 'the entry count on this disk must equal the total, {total}, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  TOO_MANY: {
+    title: 'Too many entries',
+    message: 'an archive must hold at most {limit} entries, got {got} or more',
+    fix: 'Leave files out with .zappignore.',
+    status: 422,
+  },
+  ZIP64: {
+    title: 'Zip64 archive',
+    message:
+      'zip64 structures must be absent: version 1 of the format holds at most 65,534 entries and less than 4 GiB',
+    fix: 'Leave files out, or keep large data outside the archive.',
+    status: 422,
+  },
+  CD_NOT_ADJACENT: {
+    title: 'Directory not where the end record says',
+    message: 'directory offset + size must equal {expected}, the offset of the end record, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  CD_SIZE: {
+    title: 'Directory does not hold the counted entries',
+    message: 'the directory must be filled exactly by {count} records, {detail}',
+    fix: REPACK,
+    status: 422,
+  },
+  LAYOUT: {
+    title: 'Entries are not back to back',
+    message: '{what} must be at offset {expected}, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  LFH_MISMATCH: {
+    title: 'Local header differs from the directory',
+    message: 'the local {field} must equal the directory’s {expected}, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  EXTRA: {
+    title: 'Extra field',
+    message: 'extra fields must be empty, got {length} bytes in the {where} header',
+    fix: REPACK,
+    status: 422,
+  },
+  FLAGS: {
+    title: 'Unknown general purpose flags',
+    message: 'flags must be a subset of 0x0806, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  ENCRYPTED: {
+    title: 'Encrypted entry',
+    message: 'entries must not be encrypted, got flags {got}',
+    fix: 'Make the archive without a password, then run: zapp repack {file}',
+    status: 422,
+  },
+  DATA_DESCRIPTOR: {
+    title: 'Data descriptor',
+    message: 'sizes must be in the local header, got a data descriptor',
+    fix: REPACK,
+    status: 422,
+  },
+  METHOD: {
+    title: 'Compression method',
+    message: 'the compression method must be 0 (stored) or 8 (deflate), got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  VERSION: {
+    title: 'Version needed',
+    message: 'the version needed must be at most 20, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  ENTRY_COMMENT: {
+    title: 'Entry comment',
+    message: 'entry comments must be empty, got {length} bytes',
+    fix: REPACK,
+    status: 422,
+  },
+
+  // ── Names, pass 6, rules A and B ──────────────────────────────────────────────────────────────────────────────
+  NAME_EMPTY: { title: 'Empty name', message: 'a name must not be empty', fix: 'Rename the file.', status: 422 },
+  NAME_ENCODING: {
+    title: 'Name is not marked as UTF-8',
+    message: 'a name beyond ASCII must have flag bit 11 set',
+    fix: REPACK,
+    status: 422,
+  },
+  NAME_NOT_UTF8: {
+    title: 'Name is not UTF-8',
+    message: 'a name must be valid UTF-8, got {name}',
+    fix: 'Rename the file in UTF-8.',
+    status: 422,
+  },
+  NAME_CONTROL: {
+    title: 'Control character in a name',
+    message: 'a name must hold no control character, got {name}',
+    fix: 'Rename the file.',
+    status: 422,
+  },
+  NAME_BACKSLASH: {
+    title: 'Backslash in a name',
+    message: 'a name must use "/" between segments, got {name}',
+    fix: 'Rename the file.',
+    status: 422,
+  },
+  NAME_ABSOLUTE: {
+    title: 'Absolute name',
+    message: 'a name must be relative, got {name}',
+    fix: 'Rename the file.',
+    status: 422,
+  },
+  NAME_EMPTY_SEGMENT: {
+    title: 'Empty segment in a name',
+    message: 'a name must hold no "//", got {name}',
+    fix: 'Rename the file.',
+    status: 422,
+  },
+  NAME_DOT_SEGMENT: {
+    title: 'Dot segment in a name',
+    message: 'a name must hold no "." or ".." segment, got {name}',
+    fix: 'Rename the file.',
+    status: 422,
+  },
+  NAME_RESERVED_CHAR: {
+    title: 'Character that Windows reserves',
+    message: 'a name must hold none of < > : " | ? *, got {name}',
+    fix: 'Rename the file, or leave it out with .zappignore.',
+    status: 422,
+  },
+  NAME_TRAILING_DOT_SPACE: {
+    title: 'Segment ends in a dot or a space',
+    message: 'a segment must not end in "." or " ", got {name}',
+    fix: 'Rename the file, or leave it out with .zappignore.',
+    status: 422,
+  },
+  NAME_DEVICE: {
+    title: 'Device name of Windows',
+    message: 'a segment must not be a device name, got {name}',
+    fix: 'Rename the file, or leave it out with .zappignore.',
+    status: 422,
+  },
+  NAME_INVISIBLE: {
+    title: 'Invisible character in a name',
+    message: 'a name must hold no invisible or direction character, got {name}',
+    fix: 'Rename the file, or leave it out with .zappignore.',
+    status: 422,
+  },
+  NAME_UNASSIGNED: {
+    title: 'Unassigned code point in a name',
+    message: 'a name must hold only code points assigned in Unicode 13, got {name}',
+    fix: 'Rename the file, or leave it out with .zappignore.',
+    status: 422,
+  },
+  NAME_NOT_NFC: {
+    title: 'Name is not in normal form C',
+    message: 'a name must be in Unicode normal form C, got {name}',
+    fix: 'Rename the file.',
+    status: 422,
+  },
+  NAME_TOO_LONG: {
+    title: 'Name too long',
+    message: 'a segment must be at most 255 bytes and a name at most 1,024 bytes, got {length}',
+    fix: 'Shorten the path, or leave it out with .zappignore.',
+    status: 422,
+  },
+  NAME_TOO_DEEP: {
+    title: 'Name too deep',
+    message: 'a name must have at most 64 segments, got {depth}',
+    fix: 'Move the file up, or leave it out with .zappignore.',
+    status: 422,
+  },
+  DUP: { title: 'Duplicate name', message: 'each name must occur once, got {name} again', fix: REPACK, status: 422 },
+  CASE_COLLISION: {
+    title: 'Names differ only by case',
+    message: 'names must differ by more than case, got {name} and {other}',
+    fix: 'Rename one of the two: on macOS and Windows they are one file.',
+    status: 422,
+  },
+  FILE_DIR_CONFLICT: {
+    title: 'A file and a folder of one name',
+    message: 'a name must be a file or a folder, got both for {name}',
+    fix: 'Rename one of the two.',
+    status: 422,
+  },
+
+  // ── Types, pass 6, rules C ────────────────────────────────────────────────────────────────────────────────────
+  TYPE: {
+    title: 'Not a plain file or folder',
+    message: 'an entry must be a regular file or a folder, got {got}',
+    fix: 'Replace it by the file itself: the format has no links and no devices.',
+    status: 422,
+  },
+  SETID: {
+    title: 'setuid, setgid or sticky bit',
+    message: 'mode bits must be 0644 or 0755, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  DIR_DATA: {
+    title: 'Folder with data',
+    message: 'a folder entry must be empty and stored, got {got} bytes',
+    fix: REPACK,
+    status: 422,
+  },
+
+  // ── Sizes and quotas, pass 7 ──────────────────────────────────────────────────────────────────────────────────
+  SIZE: {
+    title: 'Size does not match',
+    message: 'the size must be {expected}, got {got}',
+    fix: 'Pack the app again: the file is damaged.',
+    status: 422,
+  },
+  SIZE_IMPOSSIBLE: {
+    title: 'Size that deflate cannot reach',
+    message: '{compressed} compressed bytes can give at most {limit}, got a claim of {got}',
+    fix: 'Pack the app again: the file is damaged.',
+    status: 422,
+  },
+  FILE: {
+    title: 'File over the limit',
+    message: 'a file must be at most {limit} bytes, got {got}',
+    fix: 'Keep large data outside the archive, or raise the limit.',
+    status: 413,
+  },
+  RATIO: {
+    title: 'Compression ratio over the limit',
+    message: 'a file over 10 MiB must not expand more than {limit} times, got {got}',
+    fix: 'Raise the limit only if you know the file.',
+    status: 413,
+  },
+  TOTAL: {
+    title: 'Archive over the limit',
+    message: 'all files together must be at most {limit} bytes, got {got}',
+    fix: 'Leave files out with .zappignore, or raise the limit.',
+    status: 413,
+  },
+
+  // ── Content, pass 8 ───────────────────────────────────────────────────────────────────────────────────────────
+  INFLATE: {
+    title: 'Broken deflate stream',
+    message: 'the data must be a deflate stream, got {got}',
+    fix: 'Copy or pack the app again: the file is damaged.',
+    status: 422,
+  },
+  DEFLATE_TRAILING: {
+    title: 'Bytes after the deflate stream',
+    message: 'the deflate stream must end after {expected} bytes, it ended after {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  CRC: {
+    title: 'Checksum does not match',
+    message: 'the CRC-32 must be {expected}, got {got}',
+    fix: 'Copy or pack the app again: the file is damaged.',
+    status: 422,
+  },
+  INDEX_MISMATCH: {
+    title: 'contents.json does not match',
+    message: '{what} must be {expected}, got {got}',
+    fix: 'Pack the app again: ZAPP-INF/contents.json must list every file as it is.',
+    status: 422,
+  },
+
+  // ── What every archive holds ──────────────────────────────────────────────────────────────────────────────────
+  MIMETYPE: {
+    title: 'Not marked as a .zapp',
+    message: 'the first entry must be "mimetype", stored, holding exactly application/vnd.zapp+zip, got {got}',
+    fix: REPACK,
+    status: 422,
+  },
+  RESERVED_NAME: {
+    title: 'Reserved name',
+    message: 'only names that the format defines may stand in ZAPP-INF/, got {name}',
+    fix: 'Rename the folder.',
+    status: 422,
+  },
+  SIG_POSITION: {
+    title: 'Signature is not the last entry',
+    message: 'ZAPP-INF/signature.dsse.json must be the last entry, got position {got}',
+    fix: 'Sign the archive again.',
+    status: 422,
+  },
+
+  // ── The manifest ──────────────────────────────────────────────────────────────────────────────────────────────
+  MANIFEST_MISSING: {
+    title: 'No manifest',
+    message: 'the second entry must be zapp.json, got {got}',
+    fix: 'Add a zapp.json to the project and run: zapp pack',
+    status: 422,
+  },
+  MANIFEST_TOO_LARGE: {
+    title: 'Manifest too large',
+    message: 'zapp.json must be at most {limit} bytes, got {got}',
+    fix: 'Shorten it.',
+    status: 422,
+  },
+  MANIFEST_ENCODING: {
+    title: 'Manifest is not UTF-8',
+    message: 'zapp.json must be UTF-8 without a byte order mark, got {got}',
+    fix: 'Save it as UTF-8 without BOM.',
+    status: 422,
+  },
+  MANIFEST_SYNTAX: {
+    title: 'Manifest is not JSON',
+    message: '{expected} must come here, got {got}',
+    fix: 'Correct the JSON at this place.',
+    status: 422,
+  },
+  MANIFEST_DUP_KEY: {
+    title: 'Key given twice',
+    message: 'a key must occur once in its object, got {key} again',
+    fix: 'Remove one of the two.',
+    status: 422,
+  },
+  MANIFEST_DEPTH: {
+    title: 'Manifest too deep',
+    message: 'values must be nested at most {limit} deep',
+    fix: 'Flatten it.',
+    status: 422,
+  },
+  MANIFEST_NUMBER: {
+    title: 'Number that languages read differently',
+    message: 'a number must be an integer written as digits, within ±(2^53-1), got {got}',
+    fix: 'Write it as a plain integer.',
+    status: 422,
+  },
+  MANIFEST_KEY: { title: 'Forbidden key', message: 'a key must not be {key}', fix: 'Rename the key.', status: 422 },
+  MANIFEST_UNKNOWN_KEY: {
+    title: 'Unknown key',
+    message: '{key} is not a key here{hint}',
+    fix: 'Use a known key, or one that begins with "x-".',
+    status: 422,
+  },
+  MANIFEST_REQUIRED: { title: 'Missing key', message: '{key} must be present', fix: 'Add it.', status: 422 },
+  MANIFEST_TYPE: {
+    title: 'Wrong type',
+    message: '{key} must be {expected}, got {got}',
+    fix: 'Change the value.',
+    status: 422,
+  },
+  MANIFEST_VALUE: {
+    title: 'Value not allowed',
+    message: '{key} must be {expected}, got {got}',
+    fix: 'Change the value.',
+    status: 422,
+  },
+  MANIFEST_RULE: {
+    title: 'Keys that contradict each other',
+    message: 'rule {rule}: {expected}, got {got}',
+    fix: 'Change one of the two.',
+    status: 422,
+  },
+  MANIFEST_PATH: {
+    title: 'Path that is not in the archive',
+    message: '{key} must name an entry of the archive exactly, got {got}{hint}',
+    fix: 'Correct the path: case and slashes count.',
+    status: 422,
+  },
+
+  // ── Needs: checked before anything is unpacked, all reported at once ──────────────────────────────────────────
+  NEED_RUNTIME: {
+    title: 'Runtime version',
+    message: '{runtime} must be {expected}, got {got}',
+    fix: 'Install a matching version.',
+    status: 503,
+  },
+  NEED_COMMAND: {
+    title: 'Program not found',
+    message: 'the program {command} must be on PATH',
+    fix: 'Install it.',
+    status: 503,
+  },
+  NEED_CONFIG: {
+    title: 'Configuration missing',
+    message: 'config {name} must be set{about}',
+    fix: 'Give it, for example: --config {name}=VALUE',
+    status: 503,
+  },
+  NEED_NATIVE: {
+    title: 'Native code for another platform',
+    message: '{package} was built for {expected}, this is {got}',
+    fix: 'Pack the app on this platform.',
+    status: 503,
+  },
+  NEED_PROVIDED: {
+    title: 'Package that the container must supply',
+    message: '{package} must be supplied by the container',
+    fix: 'Install it beside the container.',
+    status: 503,
+  },
+  CONFIG_INVALID: {
+    title: 'Configuration value',
+    message: 'config {name} must be {expected}, got {got}',
+    fix: 'Change the value.',
+    status: 503,
+  },
+  CONFIG_UNKNOWN: {
+    title: 'Unknown configuration',
+    message: 'config {name} is not declared by the app{hint}',
+    fix: 'Declare it in zapp.json, or leave it out.',
+    status: 503,
+  },
+  CONFIG_CONFLICT: {
+    title: 'Two apps want different values',
+    message: 'the environment variable {name} is already set to another value',
+    fix: 'Run the apps in separate processes.',
+    status: 503,
+  },
+  MOUNT_BASE: {
+    title: 'Built for another mount',
+    message: 'the app was built for {expected}, it cannot be mounted at {got}',
+    fix: 'Mount it there, or build it for the other path and set "base".',
+    status: 409,
+  },
+  MOUNT_PATH: {
+    title: 'Mount path',
+    message: 'a mount must be "" or begin with "/" and not end with one, got {got}',
+    fix: 'Write it like "/shop".',
+    status: 400,
+  },
+  ENTRY_RUNTIME: {
+    title: 'Entry of another language',
+    message: 'entry {entry} is of type {type}, which this loader cannot run',
+    fix: 'Use a container for that language.',
+    status: 503,
+  },
+  UNSUPPORTED_KEY: {
+    title: 'Not supported yet',
+    message: '{key} is valid, but {who} cannot honour it, so the app is refused rather than run without it',
+    fix: 'Remove it, or use a host that supports it.',
+    status: 503,
+  },
+
+  // ── Starting an entry ─────────────────────────────────────────────────────────────────────────────────────────
+  ENTRY_LOAD: {
+    title: 'Entry failed to load',
+    message: 'loading {module} failed: {reason}',
+    fix: 'See the log of the app.',
+    status: 503,
+  },
+  ENTRY_EXPORT: {
+    title: 'No listener exported',
+    message: '{module} must export a (req, res) listener, an Express app, a Koa app or its callback, got {got}',
+    fix: 'Export the app: module.exports = app, or export default app.',
+    status: 503,
+  },
+  HEALTH_FAILED: {
+    title: 'Health check failed',
+    message: '{path} must answer 2xx within {timeout} ms, got {got}',
+    fix: 'See the log of the app.',
+    status: 503,
+  },
+  CACHE_UNTRUSTED: {
+    title: 'Cache folder not trusted',
+    message: '{dir} must be owned by this user, of mode 0700 and reached without a link, got {got}',
+    fix: 'Correct it, or name another folder with --cache or ZAPP_CACHE.',
+    status: 500,
+  },
+  CACHE_NONE: {
+    title: 'No cache folder',
+    message: 'no folder can hold the cache: {reason}',
+    fix: 'Name one: the option cache, --cache or ZAPP_CACHE.',
+    status: 500,
+  },
+  CACHE_READ_ONLY: {
+    title: 'Cache is read-only and not filled',
+    message: 'the cache {dir} must hold this app already, or be writable',
+    fix: 'Fill it once from a process that may write.',
+    status: 500,
+  },
+
+  // ── Packing ───────────────────────────────────────────────────────────────────────────────────────────────────
+  PACK_NO_MANIFEST: {
+    title: 'No manifest and no clear project',
+    message: 'the project must have a zapp.json, {reason}',
+    fix: 'Save the suggestion as zapp.json and correct it.',
+    status: 422,
+  },
+  SECRET: {
+    title: 'Looks like a secret',
+    message: 'an archive must hold no secrets, got {what}',
+    fix: 'Leave it out with .zappignore, or allow it: --allow-secret {name}',
+    status: 422,
+  },
+  LINK_ESCAPES: {
+    title: 'Link leads out of the project',
+    message: 'a link must stay inside the project, got one to {target}',
+    fix: 'Replace it by the file itself, or leave it out with .zappignore.',
+    status: 422,
+  },
+  LINK_CYCLE: {
+    title: 'Link leads back to its own folder',
+    message: 'links must make no cycle, got one to {target}',
+    fix: 'Leave it out with .zappignore.',
+    status: 422,
+  },
+  LINK_BROKEN: {
+    title: 'Link leads nowhere',
+    message: 'a link must lead to a file, got one to {target}',
+    fix: 'Remove it, or leave it out with .zappignore.',
+    status: 422,
+  },
+  DEP_MISSING: {
+    title: 'Dependency not installed',
+    message: '{package} needs {dependency}, which is not installed',
+    fix: 'Run your package manager’s install first.',
+    status: 422,
+  },
+  DEP_RELAY: {
+    title: 'Dependency would resolve differently',
+    message: '{package} must get {expected} for {dependency}, in the archive it would get {got}',
+    fix: 'This is a fault of Zapp: report it with your lock file.',
+    status: 500,
+  },
+  PACK_CHANGED: {
+    title: 'File changed while packing',
+    message: 'a file must not change while it is packed',
+    fix: 'Stop what writes to it and pack again.',
+    status: 409,
+  },
+
+  // ── Files and the command line ────────────────────────────────────────────────────────────────────────────────
+  NOT_FOUND: { title: 'No such file', message: '{file} must exist', fix: 'Check the path.', status: 404 },
+  NOT_A_FILE: { title: 'Not a file', message: '{file} must be a file', fix: 'Name the archive itself.', status: 400 },
+  IO: {
+    title: 'File system error',
+    message: '{operation} failed: {reason}',
+    fix: 'Check permissions and free space.',
+    status: 500,
+  },
+  TARGET_EXISTS: {
+    title: 'Target exists',
+    message: '{target} must not exist yet',
+    fix: 'Name another folder with -d, or remove it.',
+    status: 409,
+  },
+  TARGET_LINK: {
+    title: 'Target is reached through a link',
+    message: 'no parent of {target} inside the working folder may be a link',
+    fix: 'Name the real folder.',
+    status: 409,
+  },
+  PORT_IN_USE: {
+    title: 'Address in use',
+    message: '{address} must be free',
+    fix: 'Choose another with --port.',
+    status: 409,
+  },
+  USAGE: { title: 'Command line', message: '{problem}', fix: 'See: zapp {command} --help', status: 400 },
+  INTERNAL: {
+    title: 'Fault of Zapp',
+    message: '{reason}',
+    fix: 'Report it with the command and the archive.',
+    status: 500,
+  },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERRORS
+export type Severity = 'error' | 'warning'
+export type Args = Readonly<Record<string, string | number | boolean | readonly string[]>>
+
+/** One thing that is wrong, as data; {@link describe} makes the text. */
+export interface Finding {
+  readonly code: ErrorCode
+  readonly severity: Severity
+  /** An entry name, a file, or "" for the archive as a whole. */
+  readonly path: string
+  /** 1-based; set where the finding points into a text file. */
+  readonly line?: number
+  readonly column?: number
+  readonly args: Args
+}
+
+/** A finding of level error. */
+export function finding(code: ErrorCode, path: string, args: Args = {}): Finding {
+  return { code, severity: 'error', path, args }
+}
+
+/** A finding of level warning: the archive may still be opened. */
+export function warning(code: ErrorCode, path: string, args: Args = {}): Finding {
+  return { code, severity: 'warning', path, args }
+}
+
+/** The text of a finding: what is wrong and what to do next, without the place. */
+export function describe(f: Pick<Finding, 'code' | 'path' | 'args'>): { message: string; fix: string } {
+  const row = ERRORS[f.code]
+  return { message: fill(row.message, f), fix: fill(row.fix, f) }
+}
+
+function fill(template: string, f: Pick<Finding, 'path' | 'args'>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = f.args[name] ?? (name === 'file' ? 'FILE' : '')
+    if (typeof value === 'number') return value.toLocaleString('en-US')
+    if (typeof value === 'boolean') return String(value)
+    if (typeof value === 'string') return RAW_ARGS.has(name) ? value : JSON.stringify(value)
+    return value.map((v) => JSON.stringify(v)).join(', ')
+  })
+}
+
+/** Arguments whose text Zapp itself wrote: shown without quotes. */
+const RAW_ARGS: ReadonlySet<string> = new Set([
+  'about',
+  'command',
+  'detail',
+  'expected',
+  'field',
+  'file',
+  'fix',
+  'hint',
+  'operation',
+  'problem',
+  'reason',
+  'rule',
+  'runtime',
+  'what',
+  'where',
+  'who',
+])
+
+/** The only error class that Zapp throws on purpose. `code` is a key of {@link ERRORS}. */
+export class ZappError extends Error {
+  override readonly name = 'ZappError'
+  readonly code: ErrorCode
+  readonly path: string
+  readonly args: Args
+  /** What to do next. */
+  readonly fix: string
+  /** HTTP status that fits, where the error surfaces in a server. */
+  readonly status: number
+  /** Everything that was found, the thrown one first. */
+  readonly findings: readonly Finding[]
+
+  constructor(first: Finding, all: readonly Finding[] = [first], options?: ErrorOptions) {
+    const { message, fix } = describe(first)
+    super(first.path === '' ? message : `${JSON.stringify(first.path)}: ${message}`, options)
+    this.code = first.code
+    this.path = first.path
+    this.args = first.args
+    this.fix = fix
+    this.status = ERRORS[first.code].status
+    this.findings = all
+  }
+}
+
+/** Shorthand: `throw fail('TARGET_EXISTS', dir, { target: dir })`. */
+export function fail(code: ErrorCode, path: string, args: Args = {}, cause?: unknown): ZappError {
+  const f = finding(code, path, args)
+  return new ZappError(f, [f], cause === undefined ? undefined : { cause })
+}
+
+/** Throws the first finding of level error, if there is one. */
+export function throwIfErrors(findings: readonly Finding[]): void {
+  const first = findings.find((f) => f.severity === 'error')
+  if (first) throw new ZappError(first, findings)
+}
