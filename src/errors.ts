@@ -140,13 +140,13 @@ export const ERRORS = {
   NAME_CONTROL: {
     title: 'Control character in a name',
     message: 'a name must hold no control character, got {name}',
-    fix: 'Rename the file.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_BACKSLASH: {
     title: 'Backslash in a name',
     message: 'a name must use "/" between segments, got {name}',
-    fix: 'Rename the file.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_ABSOLUTE: {
@@ -170,56 +170,61 @@ export const ERRORS = {
   NAME_RESERVED_CHAR: {
     title: 'Character that Windows reserves',
     message: 'a name must hold none of < > : " | ? *, got {name}',
-    fix: 'Rename the file, or leave it out with .zappignore.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_TRAILING_DOT_SPACE: {
     title: 'Segment ends in a dot or a space',
     message: 'a segment must not end in "." or " ", got {name}',
-    fix: 'Rename the file, or leave it out with .zappignore.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_DEVICE: {
     title: 'Device name of Windows',
     message: 'a segment must not be a device name, got {name}',
-    fix: 'Rename the file, or leave it out with .zappignore.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_INVISIBLE: {
     title: 'Invisible character in a name',
     message: 'a name must hold no invisible or direction character, got {name}',
-    fix: 'Rename the file, or leave it out with .zappignore.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_UNASSIGNED: {
     title: 'Unassigned code point in a name',
     message: 'a name must hold only code points assigned in Unicode 13, got {name}',
-    fix: 'Rename the file, or leave it out with .zappignore.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_NOT_NFC: {
     title: 'Name is not in normal form C',
     message: 'a name must be in Unicode normal form C, got {name}',
-    fix: 'Rename the file.',
+    fix: 'Rename the file, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_TOO_LONG: {
     title: 'Name too long',
     message: 'a segment must be at most 255 bytes and a name at most 1,024 bytes, got {length}',
-    fix: 'Shorten the path, or leave it out with .zappignore.',
+    fix: 'Shorten the path, or leave it out with .zappignore{hint}.',
     status: 422,
   },
   NAME_TOO_DEEP: {
     title: 'Name too deep',
     message: 'a name must have at most 64 segments, got {depth}',
-    fix: 'Move the file up, or leave it out with .zappignore.',
+    fix: 'Move the file up, or leave it out with .zappignore{hint}.',
     status: 422,
   },
-  DUP: { title: 'Duplicate name', message: 'each name must occur once, got {name} again', fix: REPACK, status: 422 },
+  DUP: {
+    title: 'Duplicate name',
+    message: 'each name must occur once, got {name} again',
+    fix: 'Make the archive again with each file once.',
+    status: 422,
+  },
   CASE_COLLISION: {
     title: 'Names differ only by case',
     message: 'names must differ by more than case, got {name} and {other}',
-    fix: 'Rename one of the two: on macOS and Windows they are one file.',
+    fix: 'Rename one of the two (on macOS and Windows they are one file), or leave one out with .zappignore{hint}.',
     status: 422,
   },
   FILE_DIR_CONFLICT: {
@@ -327,6 +332,26 @@ export const ERRORS = {
     status: 422,
   },
 
+  // ── What a packer should do: warnings of validate ─────────────────────────────────────────────────────────────
+  ENTRY_ORDER: {
+    title: 'Entries out of order',
+    message: 'entries should be sorted by the UTF-8 bytes of their names, got {name} after {other}',
+    fix: REPACK,
+    status: 422,
+  },
+  FOLDER_MISSING: {
+    title: 'Folder without an entry',
+    message: 'each folder should have an entry, got none for {name}',
+    fix: REPACK,
+    status: 422,
+  },
+  METADATA_MISSING: {
+    title: 'No SBOM or build record',
+    message: '{name} should be present',
+    fix: 'Pack the app with: zapp pack',
+    status: 422,
+  },
+
   // ── The manifest ──────────────────────────────────────────────────────────────────────────────────────────────
   MANIFEST_MISSING: {
     title: 'No manifest',
@@ -386,14 +411,14 @@ export const ERRORS = {
   },
   MANIFEST_VALUE: {
     title: 'Value not allowed',
-    message: '{key} must be {expected}, got {got}',
+    message: '{key} must be {expected}, got {got}{hint}',
     fix: 'Change the value.',
     status: 422,
   },
   MANIFEST_RULE: {
     title: 'Keys that contradict each other',
-    message: 'rule {rule}: {expected}, got {got}',
-    fix: 'Change one of the two.',
+    message: '{expected}, got {got}{hint} (rule {rule})',
+    fix: 'Change it: schema/FORMAT.md, rule {rule}.',
     status: 422,
   },
   MANIFEST_PATH: {
@@ -486,7 +511,7 @@ export const ERRORS = {
   },
   ENTRY_EXPORT: {
     title: 'No listener exported',
-    message: '{module} must export a (req, res) listener, an Express app, a Koa app or its callback, got {got}',
+    message: '{module} must export {expected}, got {got}',
     fix: 'Export the app: module.exports = app, or export default app.',
     status: 503,
   },
@@ -565,9 +590,28 @@ export const ERRORS = {
     status: 409,
   },
 
+  SIG_DROPPED: {
+    title: 'Signature left out',
+    message: 'the signature was left out, because it is of other bytes',
+    fix: 'Sign the new archive.',
+    status: 422,
+  },
+  ZIP_UNREADABLE: {
+    title: 'Zip that cannot be read',
+    message: 'the zip must be readable, got: {reason}',
+    fix: 'Make the zip again, or pack the project with: zapp pack',
+    status: 422,
+  },
+
   // ── Files and the command line ────────────────────────────────────────────────────────────────────────────────
   NOT_FOUND: { title: 'No such file', message: '{file} must exist', fix: 'Check the path.', status: 404 },
   NOT_A_FILE: { title: 'Not a file', message: '{file} must be a file', fix: 'Name the archive itself.', status: 400 },
+  NOT_A_FOLDER: {
+    title: 'Not a folder',
+    message: '{file} must be a folder',
+    fix: 'Name the project’s folder.',
+    status: 400,
+  },
   IO: {
     title: 'File system error',
     message: '{operation} failed: {reason}',
@@ -582,8 +626,38 @@ export const ERRORS = {
   },
   TARGET_LINK: {
     title: 'Target is reached through a link',
-    message: 'no parent of {target} inside the working folder may be a link',
+    message: 'no folder that leads to {target} may be a link',
     fix: 'Name the real folder.',
+    status: 409,
+  },
+  URL_UNREACHABLE: {
+    title: 'URL cannot be reached',
+    message: 'the server must answer, got: {reason}',
+    fix: 'Check the address and the network.',
+    status: 502,
+  },
+  URL_STATUS: {
+    title: 'URL answers with an error',
+    message: 'the server must answer with the file, got status {got}',
+    fix: 'Check the address, and whether it asks for a login.',
+    status: 502,
+  },
+  URL_REDIRECT: {
+    title: 'Redirect not followed',
+    message: 'a redirect must lead to http or https, never from https to http, and at most {limit} in a row, got {got}',
+    fix: 'Name the address of the file itself.',
+    status: 502,
+  },
+  URL_RANGES: {
+    title: 'Server without byte ranges',
+    message: 'the server must answer byte ranges of the file as it is, got {got}',
+    fix: 'Download the file and inspect the copy.',
+    status: 502,
+  },
+  URL_CHANGED: {
+    title: 'File changed while it was read',
+    message: 'the file behind the URL must not change while it is read, got another {what}',
+    fix: 'Run the command again.',
     status: 409,
   },
   PORT_IN_USE: {
@@ -638,10 +712,21 @@ function fill(template: string, f: Pick<Finding, 'path' | 'args'>): string {
     const value = f.args[name] ?? (name === 'file' ? 'FILE' : '')
     if (typeof value === 'number') return value.toLocaleString('en-US')
     if (typeof value === 'boolean') return String(value)
-    if (typeof value === 'string') return RAW_ARGS.has(name) ? value : JSON.stringify(value)
+    if (typeof value === 'string') return RAW_ARGS.has(name) || WORDS.has(value) ? value : JSON.stringify(value)
     return value.map((v) => JSON.stringify(v)).join(', ')
   })
 }
+
+/** What stands for a value that cannot be shown as it is: without quotes too. */
+const WORDS: ReadonlySet<string> = new Set([
+  'a secret',
+  'both',
+  'an object',
+  'an array',
+  'null',
+  'nothing',
+  'the end of the file',
+])
 
 /** Arguments whose text Zapp itself wrote: shown without quotes. */
 const RAW_ARGS: ReadonlySet<string> = new Set([
