@@ -1,0 +1,214 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { compareNames } from '../archive/name-order.ts'
+import { type Finding, fail, throwIfErrors } from '../errors.ts'
+import { parseManifest } from '../format/manifest-parse.ts'
+import { checkManifestPaths } from '../format/manifest-paths.ts'
+import type { Manifest } from '../format/manifest-types.ts'
+import { detectProject } from './detect.ts'
+import { IgnoreRules } from './ignore.ts'
+import { ownFiles } from './own-files.ts'
+import { packageFiles } from './package-files.ts'
+import { type PackageGraph, readPackageGraph } from './package-graph.ts'
+import { readPackageJson } from './package-json.ts'
+import { checkSizes, findSecrets, judgeNames } from './plan-checks.ts'
+import { relay } from './relay.ts'
+
+/** A file that goes into the archive. */
+export interface PlannedFile {
+  /** Its entry name. */
+  readonly path: string
+  /** Where it is read from: an absolute path, its links resolved. */
+  readonly source: string
+  readonly size: number
+  readonly mtimeMs: number
+  /** Belongs to a package below node_modules: not scanned for secrets by content. */
+  readonly dependency: boolean
+}
+
+/** A package of the re-laid node_modules. */
+export interface PlannedPackage {
+  readonly name: string
+  readonly version: string
+  /** Its folder in the archive: `node_modules/express`. */
+  readonly path: string
+  /** SPDX expression or whatever its package.json says. */
+  readonly license?: string
+  /** Reached only through optionalDependencies. */
+  readonly optional: boolean
+}
+
+/** Something of the project that is not packed; the topmost folder or file only. Folders end in "/". */
+export interface LeftOut {
+  readonly path: string
+  /** The pattern that says so, as it was written; for names that Zapp itself writes, the name. */
+  readonly rule: string
+  /** `default`, `format` (Zapp writes it anew), or where the pattern stands: `sub/.zappignore:3`. */
+  readonly from: string
+}
+
+/** What {@link pack} will write, known before anything is written. */
+export interface PackPlan {
+  /** Absolute path of the project, links resolved. */
+  readonly dir: string
+  readonly manifest: Manifest
+  /** Becomes zapp.json, byte for byte. */
+  readonly manifestBytes: Uint8Array
+  /** Set where the project has no zapp.json: what made Zapp think so, one sentence each. */
+  readonly because?: readonly string[]
+  /** In archive order; without zapp.json, mimetype and what Zapp adds. */
+  readonly files: readonly PlannedFile[]
+  /** Every folder, ending in "/", in archive order. */
+  readonly folders: readonly string[]
+  readonly packages: readonly PlannedPackage[]
+  /** Who needs whom, for the SBOM. */
+  readonly graph: PackageGraph
+  readonly leftOut: readonly LeftOut[]
+  /** Sum of the files' sizes. */
+  readonly bytes: number
+  /** The file that {@link pack} writes unless told otherwise: `<name>-<version>.zapp`. */
+  readonly defaultName: string
+  readonly warnings: readonly Finding[]
+}
+
+export interface PlanOptions {
+  /** Never packed, wherever it lies: the archive that is about to be written. */
+  readonly out?: string
+  readonly allowSecrets?: readonly string[]
+}
+
+/**
+ * Finds out what {@link pack} would write, without writing and without running any of the project's code.
+ *
+ * @throws ZappError whose findings list everything that is wrong: NOT_FOUND, NOT_A_FILE, PACK_NO_MANIFEST, MANIFEST_*,
+ *   LINK_*, TYPE, NAME_*, CASE_COLLISION, SECRET (by name), DEP_MISSING, DEP_RELAY, FILE, TOTAL, TOO_MANY, IO
+ */
+export async function planPack(dir: string, options: PlanOptions = {}): Promise<PackPlan> {
+  const root = projectFolder(dir)
+  const { manifest, bytes: manifestBytes, because, warnings } = await projectManifest(root)
+  const out = options.out === undefined ? undefined : resolve(options.out)
+
+  const rules = new IgnoreRules()
+  const own = ownFiles(root, rules, out && join(realFolder(dirname(out)), basename(out)))
+  const graph = readPackageGraph(runsNode(manifest) ? own.importers.map(withPackageJson) : [])
+  // With packages missing, each missing one would be reported again for every edge that it breaks.
+  const laid = graph.findings.length > 0 ? { placements: [], findings: [] } : relay(graph)
+  const trees = laid.placements.map((placement) => packageFiles(placement, rules))
+
+  const files = [
+    ...own.files.map((file) => ({ ...file, dependency: false })),
+    ...trees.flatMap((tree) => tree.files.map((file) => ({ ...file, dependency: true }))),
+  ].sort((a, b) => compareNames(a.path, b.path))
+  const folders = withParents([...own.folders, ...trees.flatMap((tree) => tree.folders)])
+  const total = files.reduce((sum, file) => sum + file.size, 0)
+  const findings = [
+    ...own.findings,
+    ...trees.flatMap((tree) => tree.findings),
+    ...judgeNames(files, folders),
+    ...graph.findings,
+    ...laid.findings,
+    ...manifestPaths(manifest, files, folders),
+    ...findSecrets(files, options.allowSecrets ?? []),
+    ...checkSizes(files, folders, total),
+  ]
+  throwIfErrors(findings)
+  return {
+    dir: root,
+    manifest,
+    manifestBytes,
+    ...(because ? { because } : {}),
+    files,
+    folders,
+    packages: laid.placements
+      .map(({ path, pkg }) => {
+        const { name, version, json } = pkg
+        const license = json.license === undefined ? {} : { license: json.license }
+        return { name, version, path, ...license, optional: !graph.required.has(pkg) }
+      })
+      .sort((a, b) => compareNames(a.path, b.path)),
+    graph,
+    leftOut: own.leftOut,
+    bytes: total,
+    defaultName: `${manifest.name}-${manifest.version}.zapp`,
+    warnings: [...warnings, ...findings],
+  }
+}
+
+function projectFolder(dir: string): string {
+  const root = realFolder(dir)
+  if (!statSync(root).isDirectory()) throw fail('NOT_A_FOLDER', dir, { file: dir })
+  return root
+}
+
+function realFolder(dir: string): string {
+  try {
+    return realpathSync.native(dir)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw fail('NOT_FOUND', dir, { file: dir }, error)
+    throw fail('IO', dir, { operation: 'read', reason: message }, error)
+  }
+}
+
+interface ProjectManifest {
+  readonly manifest: Manifest
+  readonly bytes: Uint8Array
+  readonly because?: readonly string[]
+  readonly warnings: readonly Finding[]
+}
+
+/** The project's zapp.json, or the one that is suggested for it where there is no doubt. */
+async function projectManifest(root: string): Promise<ProjectManifest> {
+  const written = readManifest(root)
+  if (written) return parsed(written)
+  const { suggestion, because, doubt } = await detectProject(root)
+  if (doubt !== undefined) throw fail('PACK_NO_MANIFEST', 'zapp.json', { reason: doubt, suggestion, because })
+  return { ...parsed(Buffer.from(suggestion)), because }
+}
+
+function readManifest(root: string): Uint8Array | undefined {
+  try {
+    return readFileSync(join(root, 'zapp.json'))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw fail('IO', 'zapp.json', { operation: 'read', reason: message }, error)
+  }
+}
+
+function parsed(bytes: Uint8Array): ProjectManifest {
+  const { manifest, findings } = parseManifest(bytes)
+  throwIfErrors(findings)
+  if (!manifest) throw fail('INTERNAL', 'zapp.json', { reason: 'a manifest without findings could not be read' })
+  return { manifest, bytes, warnings: findings }
+}
+
+/** Whether any code of the app runs on Node. Static sites and Python apps use npm to build, not to run. */
+function runsNode(manifest: Manifest): boolean {
+  const types = [...manifest.entries.values()].map((entry) => entry.type)
+  return (
+    types.some((type) => type !== 'wsgi' && type !== 'asgi') ||
+    [...manifest.processes.values()].some(({ run }) => run[0] === '{node}') ||
+    manifest.migrate?.run[0] === '{node}'
+  )
+}
+
+function withPackageJson({ path, real }: { path: string; real: string }) {
+  return { path, real, json: readPackageJson(real)! }
+}
+
+/** Every folder of the list with its parents, each once, in archive order. */
+function withParents(folders: readonly string[]): readonly string[] {
+  const all = new Set(folders)
+  for (const folder of folders) {
+    for (const { index } of folder.matchAll(/\//g)) all.add(folder.slice(0, index + 1))
+  }
+  return [...all].sort(compareNames)
+}
+
+function manifestPaths(manifest: Manifest, files: readonly PlannedFile[], folders: readonly string[]) {
+  const fileNames = new Set(files.map(({ path }) => path))
+  const folderNames = new Set(folders)
+  const has = (path: string) => (fileNames.has(path) ? 'file' : folderNames.has(`${path}/`) ? 'dir' : undefined)
+  return checkManifestPaths(manifest, has, [...fileNames, ...folderNames])
+}

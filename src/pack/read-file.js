@@ -1,0 +1,78 @@
+// Plain JavaScript, because worker threads load this file from src/ (under vitest) and from dist/ alike.
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { compress } from '../archive/compress.js'
+import { isProgram } from '../archive/file-mode.js'
+import { nativeTargets } from './native-target.js'
+import { findSecret } from './secret-content.js'
+
+/**
+ * @typedef {object} ReadJob
+ * @property {string} source absolute path
+ * @property {string} path entry name
+ * @property {number} size as planned
+ * @property {number} mtimeMs as planned
+ * @property {boolean} compressible
+ * @property {boolean} scan look for secrets in the content
+ */
+
+/**
+ * @typedef {object} ReadFacts
+ * @property {boolean} program its first bytes are those of a program
+ * @property {string} [secret] what was found, in words
+ * @property {import('./native-target.js').BinaryTarget[]} [native]
+ */
+
+/** @typedef {import('../archive/compress.js').Compressed & ReadFacts} ReadResult */
+
+/**
+ * Reads one file and does everything that needs its bytes: checks, checksums, compression.
+ *
+ * @param {ReadJob} job
+ * @returns {ReadResult | { problem: string }} a problem where the file is not what was planned
+ */
+export function readFile(job) {
+  const bytes = readUnchanged(job)
+  if (typeof bytes === 'string') return { problem: bytes }
+  const program = isProgram(bytes)
+  const native = program || job.path.endsWith('.node') ? nativeTargets(bytes, job.path) : []
+  const secret = job.scan ? findSecret(bytes) : undefined
+  return {
+    ...compress(bytes, job.compressible),
+    program,
+    ...(native.length > 0 ? { native } : {}),
+    ...(secret === undefined ? {} : { secret }),
+  }
+}
+
+/**
+ * The bytes, or why they cannot be trusted: size and time must be the planned ones before and after the read.
+ *
+ * @param {ReadJob} job
+ */
+function readUnchanged(job) {
+  let fd
+  try {
+    fd = openSync(job.source, 'r')
+    if (changed(fstatSync(fd), job)) return CHANGED
+    const bytes = Buffer.allocUnsafeSlow(job.size)
+    for (let done = 0; done < job.size; ) {
+      const read = readSync(fd, bytes, done, job.size - done, done)
+      if (read === 0) return CHANGED
+      done += read
+    }
+    return changed(fstatSync(fd), job) ? CHANGED : bytes
+  } catch (error) {
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
+    return code === 'ENOENT' ? CHANGED : message
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** The problem of a file that is being written to. */
+export const CHANGED = 'changed'
+
+/** @param {import('node:fs').Stats} stat @param {ReadJob} job */
+function changed(stat, job) {
+  return stat.size !== job.size || stat.mtimeMs !== job.mtimeMs
+}
