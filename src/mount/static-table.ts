@@ -1,0 +1,68 @@
+import type { Archive, ArchiveEntry } from '../archive/archive.ts'
+import type { Route } from '../format/manifest-types.ts'
+import { cacheControl, encodePath, type Header, NOSNIFF, softCacheControl, withRouteHeaders } from './headers.ts'
+import { type FileRule, StaticFile } from './static-file.ts'
+
+/**
+ * What a static route can answer, by what its pattern leaves of the decoded path: `/app.js`, or `""` for an exact one.
+ * This table is the boundary: it is filled from the declared folder only, and a request is one look into it. There is
+ * no file system and no joining of paths behind it that a request could talk to.
+ */
+export type StaticTable = ReadonlyMap<string, StaticFile | FolderRedirect>
+
+/** A folder named without its slash, where a welcome file lies. */
+export interface FolderRedirect {
+  readonly kind: 'redirect'
+  /** Below the mount, URL text. Made from the table's key, never from the request. */
+  readonly location: string
+  readonly headers: readonly Header[]
+}
+
+/** @param path the file of an exact pattern, else the folder; it exists and is neither ZAPP-INF nor the manifest (R21, R22). */
+export function buildStaticTable(archive: Archive, route: Route, path: string): StaticTable {
+  const rule: FileRule = { cache: cacheControl(route.cache), headers: route.headers }
+  const { pattern } = route
+  if (pattern.kind === 'exact') {
+    return new Map(isPublic(pattern.path) ? [['', new StaticFile(archive, archive.entries.get(path)!, rule)]] : [])
+  }
+
+  const table = new Map<string, StaticFile | FolderRedirect>()
+  const welcome = new Map<string, { readonly rank: number; readonly file: StaticFile }>()
+  const prefix = pattern.kind === 'prefix' ? pattern.prefix : ''
+  for (const [key, entry] of filesBelow(archive, path)) {
+    if (!isPublic(prefix + key)) continue
+    const file = new StaticFile(archive, entry, rule)
+    table.set(key, file)
+    const [folder, name] = splitName(key)
+    const rank = archive.manifest.welcome.indexOf(name)
+    if (rank !== -1 && rank < (welcome.get(folder)?.rank ?? Number.POSITIVE_INFINITY)) {
+      welcome.set(folder, { rank, file })
+    }
+  }
+  const headers = withRouteHeaders([softCacheControl(route.cache), NOSNIFF], route.headers)
+  for (const [folder, { file }] of welcome) {
+    table.set(`${folder}/`, file)
+    table.set(folder, { kind: 'redirect', location: `${encodePath(prefix + folder)}/`, headers })
+  }
+  return table
+}
+
+/**
+ * Names that begin with a dot are habitually not meant for the world (.git, .env), except the one folder that is
+ * (RFC 8615). Judged on the URL: a folder like `.next/static` may well be a route's target.
+ */
+function isPublic(url: string): boolean {
+  return !url.replace(/^\/\.well-known(?=\/)/, '').includes('/.')
+}
+
+function* filesBelow(archive: Archive, folder: string): Generator<[key: string, entry: ArchiveEntry]> {
+  const start = `${folder}/`
+  for (const entry of archive.entries.values()) {
+    if (entry.kind === 'file' && entry.path.startsWith(start)) yield [entry.path.slice(folder.length), entry]
+  }
+}
+
+function splitName(key: string): [folder: string, name: string] {
+  const slash = key.lastIndexOf('/')
+  return [key.slice(0, slash), key.slice(slash + 1)]
+}
