@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Archive } from '../archive/archive.ts'
+import { fail, ZappError } from '../errors.ts'
+import { ignore } from './blobs.ts'
+import { buildTree } from './build-tree.ts'
+import { type Collected, collect } from './collect.ts'
+import { dataFolders } from './data-folders.ts'
+import { holdTree } from './holds.ts'
+import { type CacheLayout, makeLayout, sweepTemp } from './layout.ts'
+import { trustFolder } from './trust.ts'
+
+export interface CacheOptions {
+  /** Made, mode 0700, when it does not exist. */
+  readonly dir: string
+  /** Bytes that run trees and blobs may take before the trees that were not used for longest go. Default 4 GiB. */
+  readonly budget?: number
+}
+
+export interface RunTreeOptions {
+  /** Folder that holds one folder per key of the manifest's `data`. Used only where the manifest has `data`. */
+  readonly dataRoot?: string
+  /** Folders of the container that the app is to see: absolute paths, by their path in the tree. */
+  readonly links?: ReadonlyMap<string, string>
+}
+
+/** An app's files on disk, held against collection until it is released. */
+export interface RunTree {
+  /** The app's root: an absolute path that holds no link. */
+  readonly root: string
+  /** Absolute paths of the data folders, by key of the manifest's `data`. */
+  readonly data: ReadonlyMap<string, string>
+  /** The tree was there already. */
+  readonly reused: boolean
+  /** Idempotent. */
+  release(): Promise<void>
+}
+
+export interface Cache {
+  readonly dir: string
+  /**
+   * The run tree of an archive, built where it is missing. Several processes may ask at once, and any may be killed.
+   *
+   * @throws ZappError CACHE_READ_ONLY; IO; what reading the archive throws, for content that is damaged
+   */
+  runTree(archive: Archive, options?: RunTreeOptions): Promise<RunTree>
+  /** Makes the budget hold and removes blobs that no tree names. Runs by itself after a tree was built. */
+  collect(): Promise<Collected>
+}
+
+const DEFAULT_BUDGET = 4 * 2 ** 30
+
+/**
+ * Opens the cache of run trees (DESIGN.md §4). There is nothing to close.
+ *
+ * @throws ZappError CACHE_UNTRUSTED where the folder is not this user's alone; CACHE_NONE where it cannot be made
+ */
+export async function openCache(options: CacheOptions): Promise<Cache> {
+  const dir = resolve(options.dir)
+  const budget = options.budget ?? DEFAULT_BUDGET
+  await trustFolder(dir)
+  const layout = await makeLayout(dir)
+  await sweepTemp(layout)
+  return {
+    dir,
+    runTree: (archive, options = {}) => asZappError(dir, () => runTree(layout, budget, archive, options)),
+    collect: () => asZappError(dir, () => collect(layout, budget)),
+  }
+}
+
+async function runTree(
+  layout: CacheLayout,
+  budget: number,
+  archive: Archive,
+  { dataRoot, links: given = new Map() }: RunTreeOptions,
+): Promise<RunTree> {
+  const folders = [...archive.manifest.data.values()]
+  if (folders.length > 0 && dataRoot === undefined) throw new TypeError('this app has data folders: give dataRoot')
+  const data = await dataFolders(archive, resolve(dataRoot ?? ''))
+  const links = new Map([...given, ...folders.map(({ name, path }): [string, string] => [path, data.get(name)!])])
+  const tree = treeName(archive, links)
+  const hold = await holdTree(layout, tree)
+  try {
+    const reused = await hasTree(layout, tree)
+    if (!reused) {
+      await buildTree(layout, tree, archive, links)
+      // A tree is complete without it: what could not be collected now is left to the next build.
+      await collect(layout, budget).catch(() => {})
+    }
+    return { root: join(layout.trees, tree, 'app'), data, reused, release: hold.release }
+  } catch (error) {
+    await hold.release()
+    throw error
+  }
+}
+
+/** One tree per content and place of its data. Name and version are there for people who read a stack trace. */
+function treeName({ manifest, contentDigest }: Archive, links: ReadonlyMap<string, string>): string {
+  const key = createHash('sha256').update(JSON.stringify([contentDigest, ...links]))
+  return `${manifest.name}-${manifest.version}-${key.digest('hex').slice(0, 32)}`
+}
+
+/** A tree is renamed into place when it is complete, so that being there is enough. */
+async function hasTree(layout: CacheLayout, tree: string): Promise<boolean> {
+  return (await stat(join(layout.trees, tree, 'tree.json')).catch(ignore('ENOENT'))) !== undefined
+}
+
+async function asZappError<T>(dir: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ZappError || error instanceof TypeError) throw error
+    const { syscall, message } = error as NodeJS.ErrnoException
+    throw fail('IO', dir, { operation: syscall ?? 'the cache', reason: message }, error)
+  }
+}

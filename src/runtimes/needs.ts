@@ -1,0 +1,115 @@
+import type { BuildInfo, NativeTarget } from '../archive/build-info.ts'
+import { type Finding, finding } from '../errors.ts'
+import type { EntryType, Manifest } from '../format/manifest-types.ts'
+import { satisfies } from '../format/version-range.ts'
+import type { Container } from './container.ts'
+
+/** What this loader runs by itself. CGI comes with a later version; the types of Python have a loader of their own. */
+const RUNS: ReadonlySet<EntryType> = new Set(['node', 'fetch', 'server'])
+const PYTHON: ReadonlySet<EntryType> = new Set(['wsgi', 'asgi'])
+const WHO = 'this version of the loader'
+
+/**
+ * Everything an app needs and does not find, except its configuration (config.ts): checked before anything is unpacked,
+ * and all told at once. A key whose behaviour this loader lacks is refused, never ignored.
+ */
+export async function checkNeeds(
+  manifest: Manifest,
+  build: BuildInfo | undefined,
+  mount: string,
+  container: Container,
+): Promise<Finding[]> {
+  return [
+    ...checkEntries(manifest),
+    ...checkKeys(manifest),
+    ...checkBase(manifest, mount),
+    ...checkRuntime(manifest, container),
+    ...(await checkCommands(manifest, container)),
+    ...(await checkProvided(manifest, container)),
+    ...checkNative(build?.native ?? [], container),
+  ]
+}
+
+function checkEntries(manifest: Manifest): Finding[] {
+  return [...manifest.entries.values()].flatMap(({ name, type }) => {
+    if (RUNS.has(type)) return []
+    if (PYTHON.has(type)) return [finding('ENTRY_RUNTIME', 'zapp.json', { entry: name, type })]
+    return [unsupported(`an entry of type ${JSON.stringify(type)} (${name})`)]
+  })
+}
+
+function checkKeys(manifest: Manifest): Finding[] {
+  const { processes, threads } = manifest.workers
+  const keys = [
+    ...manifest.reserved,
+    ...(manifest.migrate ? ['lifecycle.migrate'] : []),
+    ...(manifest.processes.size > 0 ? ['processes'] : []),
+    ...((processes ?? 1) > 1 ? ['workers.processes'] : []),
+    ...((threads ?? 1) > 1 ? ['workers.threads'] : []),
+  ]
+  return keys.map(unsupported)
+}
+
+function unsupported(key: string): Finding {
+  return finding('UNSUPPORTED_KEY', 'zapp.json', { key, who: WHO })
+}
+
+function checkBase({ base }: Manifest, mount: string): Finding[] {
+  const path = mount === '' ? '/' : mount
+  return base === 'any' || base === path ? [] : [finding('MOUNT_BASE', '', { expected: base, got: path })]
+}
+
+function checkRuntime({ dependencies, entries }: Manifest, { node }: Container): Finding[] {
+  const { runtime } = dependencies
+  const findings: Finding[] = []
+  if (runtime.node && !satisfies(node, runtime.node)) {
+    findings.push(finding('NEED_RUNTIME', '', { runtime: 'Node', expected: runtime.node.text, got: node }))
+  }
+  const forPython = [...entries.values()].some((entry) => PYTHON.has(entry.type))
+  if (runtime.python && !forPython) findings.push(unsupported('dependencies.runtime.python'))
+  return findings
+}
+
+async function checkCommands({ dependencies }: Manifest, container: Container): Promise<Finding[]> {
+  const missing = await without(dependencies.commands, (name) => container.hasCommand(name))
+  return missing.map((command) => finding('NEED_COMMAND', '', { command }))
+}
+
+async function checkProvided({ dependencies }: Manifest, container: Container): Promise<Finding[]> {
+  const missing = await without(dependencies.provided.node, async (name) => !!(await container.findPackage(name)))
+  return missing.map((name) => finding('NEED_PROVIDED', '', { package: name }))
+}
+
+async function without(names: readonly string[], has: (name: string) => Promise<boolean>): Promise<string[]> {
+  const found = await Promise.all(names.map(has))
+  return names.filter((_, i) => !found[i])
+}
+
+/**
+ * A package fits if one of its addons does: many bring one for every system. A package that is only an optional
+ * dependency may fit nowhere, as npm would not have installed it.
+ */
+function checkNative(targets: readonly NativeTarget[], container: Container): Finding[] {
+  const addons = targets.filter((target) => target.kind === 'addon' && !target.optional)
+  // Addons of the app itself stand for themselves.
+  const groups = new Set(addons.map((target) => target.package || target.path))
+  return [...groups].flatMap((group) => {
+    const own = addons.filter((target) => (target.package || target.path) === group)
+    if (own.some((target) => fits(target, container))) return []
+    const expected = [...new Set(own.map(nameOf))].join(' or ')
+    return [finding('NEED_NATIVE', '', { package: group, expected, got: nameOf(container) })]
+  })
+}
+
+function fits(target: NativeTarget, container: Container): boolean {
+  const unix = target.platform === 'unix' && container.platform !== 'win32' && container.platform !== 'darwin'
+  if (!unix && target.platform !== container.platform) return false
+  if (target.arch !== container.arch) return false
+  if (target.libc !== undefined && target.libc !== container.libc) return false
+  return typeof target.abi !== 'number' || target.abi === container.abi
+}
+
+function nameOf({ platform, arch, libc, abi }: Pick<NativeTarget, 'platform' | 'arch' | 'libc' | 'abi'> | Container) {
+  const system = [platform, arch, libc].filter((part) => part !== undefined).join('-')
+  return typeof abi === 'number' ? `${system} (Node ABI ${abi})` : system
+}

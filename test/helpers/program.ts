@@ -1,0 +1,15 @@
+import { join } from 'node:path'
+import { build } from 'vite'
+import { tmpDir } from './tmp.ts'
+
+/** Makes one JavaScript file of a TypeScript program and all that it imports, for a process of its own. */
+export async function buildProgram(entry: string): Promise<string> {
+  const outDir = await tmpDir()
+  await build({
+    configFile: false,
+    logLevel: 'error',
+    ssr: { noExternal: true },
+    build: { ssr: entry, outDir, target: 'node20', rollupOptions: { output: { entryFileNames: 'program.mjs' } } },
+  })
+  return join(outDir, 'program.mjs')
+}
