@@ -1,0 +1,104 @@
+import type { IncomingMessage } from 'node:http'
+import { judgeRequestPath, type RequestPath } from '../mount/request-path.ts'
+import { type Reply, refusal } from './reply.ts'
+import { isWebSocket } from './upgrade.ts'
+
+export type Checked = { readonly path: RequestPath } | Reply
+
+/** More than any browser or proxy sends; Node would drop fields beyond its own bound without a word (Q10). */
+const MAX_FIELDS = 100
+const MAX_TARGET = 8 * 1024
+
+/** Twice in one request these mean different things to different readers (Q01). */
+const ONCE: ReadonlySet<string> = new Set(['host', 'content-type', 'content-length', 'authorization'])
+/** Only the host may say who the client is and how it came (Q06); `Proxy` would become HTTP_PROXY (Q05). */
+const NEVER_FROM_CLIENTS = /^(?:proxy|forwarded|x-real-ip|x-forwarded-.*)$|_/
+/** Fields that frame or route the message; a client cannot have them dropped by naming them in Connection (Q07). */
+const NOT_PER_HOP: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'content-type'])
+/** Options of Connection that are no field names, and the one field that is needed for an upgrade. */
+const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(['close', 'keep-alive', 'upgrade', ''])
+const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i
+
+/**
+ * What stands in front of everything: judges request line and fields as they came in, before any app sees them, and
+ * changes `req` so that it holds only what a client may say. SECURITY.md §3, Q01–Q07, Q10, Q14 and P10–P12; what Node's
+ * parser refuses by itself (Q02) never comes here.
+ */
+export function checkRequest(req: IncomingMessage): Checked {
+  const { method = '', url: target = '', rawHeaders: raw, httpVersion: version } = req
+  if (version !== '1.1' && version !== '1.0') return refusal(505, 'This server speaks HTTP/1.1.')
+  if (target.length > MAX_TARGET) return refusal(414, 'The address is too long.')
+  if (raw.length > 2 * MAX_FIELDS) return refusal(431, `More than ${MAX_FIELDS} header fields.`)
+  if (method === 'TRACE') return refusal(405, 'TRACE is not answered.', { Allow: METHODS })
+
+  const dropped = new Set<string>()
+  const seen = new Set<string>()
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase()
+    if (NEVER_FROM_CLIENTS.test(name)) dropped.add(name)
+    if (!ONCE.has(name)) continue
+    if (seen.has(name)) return refusal(400, `The field ${name} came twice.`)
+    seen.add(name)
+  }
+  const { host, connection, expect, 'transfer-encoding': coding } = req.headers
+  if (host === undefined ? version === '1.1' : !HOST.test(host)) return refusal(400, 'Host is missing or no host.')
+  if (coding !== undefined && version === '1.0') return refusal(400, 'HTTP/1.0 has no transfer codings.')
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return refusal(501, 'Only chunked is understood.')
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    return refusal(417, 'Only 100-continue can be expected.')
+  }
+  for (const option of connection?.toLowerCase().split(',') ?? []) {
+    const name = option.trim()
+    if (CONNECTION_OPTIONS.has(name)) continue
+    if (NOT_PER_HOP.has(name)) return refusal(400, 'Connection names a field that is not per hop.')
+    dropped.add(name)
+  }
+
+  if (req.headers.upgrade !== undefined && !isWebSocket(req)) dropped.add('upgrade')
+
+  const path = judgeRequestPath({ method, target, headers: { get: (name) => req.headers[name] as string }, mount: '' })
+  if (typeof path === 'number') {
+    return refusal(path, path === 405 ? 'CONNECT is not answered.' : 'The address is not valid here.')
+  }
+  // An absolute target names the same host as Host does: apps get the form that they know.
+  if (!target.startsWith('/')) req.url = (path.raw || '/') + path.query
+  if (dropped.size > 0) dropFields(req, dropped)
+  addForwarded(req, host)
+  return { path }
+}
+
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+
+function dropFields(req: IncomingMessage, names: ReadonlySet<string>): void {
+  const kept: string[] = []
+  const distinct: NodeJS.Dict<string[]> = Object.create(null)
+  for (let i = 0; i < req.rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = req.rawHeaders.slice(i, i + 2)
+    if (names.has(name.toLowerCase())) continue
+    kept.push(name, value)
+    const values = distinct[name.toLowerCase()] ?? []
+    distinct[name.toLowerCase()] = [...values, value]
+  }
+  for (const name of names) delete req.headers[name]
+  req.rawHeaders = kept
+  // Node makes this one lazily, out of as many fields as there were at first.
+  req.headersDistinct = distinct
+}
+
+/** What a reverse proxy tells: apps that trust one get the truth, and never a client's claim. */
+function addForwarded(req: IncomingMessage, host: string | undefined): void {
+  addField(req, 'X-Forwarded-For', peerOf(req))
+  addField(req, 'X-Forwarded-Proto', 'http')
+  if (host !== undefined) addField(req, 'X-Forwarded-Host', host)
+}
+
+function addField(req: IncomingMessage, name: string, value: string): void {
+  req.rawHeaders.push(name, value)
+  req.headers[name.toLowerCase()] = value
+}
+
+/** An IPv4 peer of a listener for both families is written as IPv4. */
+export function peerOf(req: Pick<IncomingMessage, 'socket'>): string {
+  const address = req.socket.remoteAddress ?? '-'
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}

@@ -1,0 +1,97 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { fail } from '../errors.ts'
+import type { Manifest } from '../format/manifest-types.ts'
+import { type App, loadApp } from '../runtimes/load.ts'
+import type { Deployment } from './deployment.ts'
+import type { StoredApp } from './prepare.ts'
+
+export interface InProcessOptions {
+  readonly mount: string
+  /** Only names that the app declares. */
+  readonly config: Readonly<Record<string, string>>
+  readonly cache: string
+  readonly data: string | undefined
+  readonly onError: (error: unknown, where: string) => void
+}
+
+/** Ample for connecting to a database; an app that waits for ever must not keep the others waiting. */
+const START_MS = 30_000
+
+/** Runs an app inside the host's own process: quick to start, and it shares the host's memory, environment and fate. */
+export class InProcess implements Deployment {
+  readonly manifest: Manifest
+  readonly digest: string
+  readonly #stored: StoredApp
+  readonly #options: InProcessOptions
+  #app: App | undefined
+
+  constructor(stored: StoredApp, options: InProcessOptions) {
+    this.manifest = stored.archive.manifest
+    this.digest = stored.digest
+    this.#stored = stored
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { mount, config, cache, data, onError } = this.#options
+    const loading = loadApp(this.#stored.archive, { mount, config, cache, onError, ...(data && { data }) })
+    this.#app = await inTime(loading, START_MS)
+    if (this.#app) return
+    // Its code cannot be stopped in this process. Should it get there after all, nobody needs it any more.
+    loading.then((app) => app.close({ graceMs: 0 })).catch(() => {})
+    const reason = `it was not done after ${START_MS / 1000} seconds`
+    throw fail('ENTRY_LOAD', this.manifest.name, { module: this.manifest.name, reason })
+  }
+
+  async health(signal: AbortSignal): Promise<void> {
+    const { health } = this.manifest
+    if (!health) return
+    const url = `http://${health.host ?? 'localhost'}${this.#options.mount}${health.path}`
+    const end = AbortSignal.any([signal, AbortSignal.timeout(health.timeout)])
+    const got = await answerOf(this.#started(), new Request(url), end)
+    if (got === undefined) return
+    throw fail('HEALTH_FAILED', this.manifest.name, { path: health.path, timeout: health.timeout, got })
+  }
+
+  handle(req: IncomingMessage, res: ServerResponse): void {
+    this.#started().listener(req, res)
+  }
+
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#started().upgrade(req, socket, head)
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.#app?.close({ graceMs })
+    await this.#stored.release()
+  }
+
+  #started(): App {
+    if (!this.#app) throw fail('INTERNAL', this.manifest.name, { reason: 'the app was used before it was started' })
+    return this.#app
+  }
+}
+
+function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** undefined for 2xx, else what came in its place. */
+async function answerOf(app: App, request: Request, signal: AbortSignal): Promise<string | number | undefined> {
+  const late = new Promise<string>((resolve) => {
+    signal.addEventListener('abort', () => resolve('no answer'), { once: true })
+  })
+  const answered = app.fetch(request).then(
+    async (response) => {
+      await response.body?.cancel()
+      return response.ok ? undefined : response.status
+    },
+    (error: unknown) => String(error),
+  )
+  return Promise.race([answered, late])
+}

@@ -1,0 +1,51 @@
+import semver from 'semver'
+
+/** Where an app goes, and which version of it this is. */
+export interface Place {
+  /** `""` for the root, else `/shop`. */
+  readonly mount: string
+  /** `""` when nothing says. */
+  readonly version: string
+}
+
+const NAMED_VERSION = /^(.+)-([0-9]+\.[0-9]+\.[0-9]+(?:[-+].*)?)$/
+
+/**
+ * The names that Tomcat's users know (DESIGN.md §5): `a#b` → `/a/b`, `ROOT` → the root, `shop##1.2.0` → `/shop` at that
+ * version. Else the manifest's name, where the stem is `name` or `name-version`, as `zapp pack` names its files; else
+ * the stem. A file whose manifest cannot be read is judged by its name alone.
+ *
+ * @param stem the file's name without `.zapp`, or the folder's
+ */
+export function placeOf(
+  stem: string,
+  manifest: { readonly name: string; readonly version: string } | undefined,
+): Place {
+  const [path = '', ...versions] = stem.split('##')
+  const version = versions.length > 0 ? versions.join('##') : (manifest?.version ?? '')
+  if (path === 'ROOT') return { mount: '', version }
+  if (stem.includes('#')) return { mount: `/${path.replaceAll('#', '/')}`, version }
+  if (manifest) {
+    const packed = stem === manifest.name || stem === `${manifest.name}-${manifest.version}`
+    return { mount: `/${packed ? manifest.name : stem}`, version }
+  }
+  const [, name, named] = NAMED_VERSION.exec(stem) ?? []
+  return { mount: `/${name ?? stem}`, version: named ?? version }
+}
+
+/** Semantic versions by their own rules, any others part by part: numbers as numbers, so that 11 comes after 2. */
+export function compareVersions(a: string, b: string): number {
+  if (semver.valid(a) && semver.valid(b)) return semver.compare(a, b)
+  const [left, right] = [a.split('.'), b.split('.')]
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const order = comparePart(left[i] ?? '0', right[i] ?? '0')
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+function comparePart(a: string, b: string): number {
+  const numbers = /^[0-9]+$/
+  if (numbers.test(a) && numbers.test(b)) return Number(a) - Number(b)
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest'
+import { type AccessRecord, formatAccess } from '../../src/host/access-log.ts'
+
+const record: AccessRecord = {
+  time: new Date('2026-01-31T12:00:00.123Z'),
+  peer: '127.0.0.1',
+  method: 'GET',
+  target: '/shop/?q=a%20b',
+  httpVersion: '1.1',
+  status: 200,
+  bytes: 5123,
+  ms: 3.24,
+  app: '/shop',
+  aborted: false,
+}
+
+it('is one line', () => {
+  expect(formatAccess(record)).toBe(
+    '2026-01-31T12:00:00.123Z 127.0.0.1 "GET /shop/?q=a%20b HTTP/1.1" 200 5123 3.2ms /shop',
+  )
+})
+
+it('says when the client left, and when there was no request', () => {
+  expect(formatAccess({ ...record, status: 0, aborted: true })).toMatch(/ 0 5123 3\.2ms \/shop aborted$/)
+  const unread = { method: '-', target: '-', httpVersion: '-', app: '-', status: 400 }
+  expect(formatAccess({ ...record, ...unread })).toMatch(/ 127\.0\.0\.1 "-" 400 5123 3\.2ms -$/)
+})
+
+it('lets nothing that a client sent end the quotes, the line, or reach a terminal raw', () => {
+  const line = formatAccess({ ...record, target: '/"\\\x1b[2J\r\n\xff HTTP/1.1" 200' })
+  expect(line).toContain('"GET /\\x22\\x5c\\x1b[2J\\x0d\\x0a\\xff HTTP/1.1\\x22 200 HTTP/1.1"')
+  expect(line).toMatch(/^[\x20-\x7e]*$/)
+})
