@@ -1,0 +1,194 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fail, ZappError } from '../../errors.ts'
+import { detectProject } from '../../pack/detect.ts'
+import { type PackResult, pack as packProject, type SizeRow } from '../../pack/pack.ts'
+import { type PackPlan, planPack } from '../../pack/plan.ts'
+import { type CliCommand, collect, helpText, JSON_OPTION } from '../command.ts'
+import { identity, renderSections, type Section, shapeSections } from '../describe-manifest.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { formatBytes, formatCount, formatTime } from '../format.ts'
+import { createProgress } from '../progress.ts'
+import { renderFindings } from '../render-finding.ts'
+import { about, failureJson, sayFindings } from '../report.ts'
+import { safeText } from '../safe-text.ts'
+import { folderSubject, type Subject } from '../subject.ts'
+import { renderTable } from '../table.ts'
+import type { Ui } from '../ui.ts'
+import { usage } from '../usage.ts'
+
+interface PackFlags {
+  out?: string
+  allowSecret?: string[]
+  dryRun?: boolean
+  json?: boolean
+}
+
+/** Rows of the size report, and names of what was left out, in the short form. */
+const SHOWN = 6
+
+export const pack: CliCommand<[dir?: string], PackFlags> = {
+  define(command) {
+    command
+      .option('-o, --out <file>', 'the archive to write; default: ./NAME-VERSION.zapp')
+      .option('--allow-secret <name>', 'pack a file that looks like a secret; may be repeated', collect)
+      .option('--dry-run', 'list what would be packed, write nothing')
+      .option(...JSON_OPTION)
+      .addHelpText(
+        'after',
+        helpText(
+          [
+            'Without a zapp.json a project is packed where it leaves no doubt what it is;',
+            'otherwise the suggested manifest is printed and the exit code is 1.',
+          ],
+          ['zapp pack', "this folder's project"],
+          ['zapp pack app -o build/app.zapp', 'another folder, another file'],
+          ['zapp pack --dry-run', 'only show what would be packed'],
+          ['zapp pack > zapp.json', 'keep the suggested manifest'],
+        ),
+      )
+  },
+
+  async run(ui, [dir = '.'], flags) {
+    const out = flags.out
+    if (out !== undefined && (await isFolder(ui.path(out)))) {
+      throw usage(`--out must be a file, got the folder ${JSON.stringify(out)}`, 'pack')
+    }
+    const subject = folderSubject(ui, dir, ...(out === undefined ? [] : [out]))
+    return about(subject, async () => {
+      const options = {
+        allowSecrets: flags.allowSecret ?? [],
+        ...(out === undefined ? {} : { out: ui.path(out) }),
+      }
+      const plan = await planOrSuggest(ui, subject, dir, options)
+      if (plan === undefined) return EXIT.bad
+      sayPlan(ui, plan, dir)
+      if (flags.dryRun) return dryRun(ui, plan)
+      const result = await packWithBar(ui, dir, { ...options, out: options.out ?? join(ui.io.cwd, plan.defaultName) })
+      await tell(ui, result, subject)
+      return EXIT.done
+    })
+  },
+}
+
+interface Options {
+  readonly allowSecrets: readonly string[]
+  readonly out?: string
+}
+
+/** Undefined where the project needs a manifest: then the suggestion is on stdout. */
+async function planOrSuggest(ui: Ui, subject: Subject, dir: string, options: Options): Promise<PackPlan | undefined> {
+  try {
+    await refuseEmptyManifest(ui.path(dir))
+    return await planPack(ui.path(dir), options)
+  } catch (error) {
+    if (!(error instanceof ZappError) || error.code !== 'PACK_NO_MANIFEST') throw error
+    const suggestion = String(error.args.suggestion)
+    if (ui.json) {
+      ui.data({ ...failureJson(error, subject), suggestion: JSON.parse(suggestion) })
+      return undefined
+    }
+    await sayFindings(ui, error.findings, subject)
+    const because = error.args.because as readonly string[]
+    if (because.length > 0) ui.say('', 'What was found:', ...because.map((line) => `  ${safeText(line)}`))
+    ui.say('', ui.io.stdout.isTTY ? 'The suggested zapp.json:' : 'The suggested zapp.json is on stdout.')
+    ui.out(...suggestion.trimEnd().split('\n').map(safeText))
+    return undefined
+  }
+}
+
+/** In `zapp pack > zapp.json` the shell makes the file before we start: an empty one asks for the suggestion. */
+async function refuseEmptyManifest(dir: string): Promise<void> {
+  const info = await stat(join(dir, 'zapp.json')).catch(() => undefined)
+  if (info?.size !== 0) return
+  const { suggestion, because } = await detectProject(dir)
+  throw fail('PACK_NO_MANIFEST', 'zapp.json', { reason: 'it is empty', suggestion, because })
+}
+
+async function packWithBar(ui: Ui, dir: string, options: Options): Promise<PackResult> {
+  const labels = { plan: '', write: 'packing', check: 'checking' }
+  const progress = await createProgress(ui)
+  try {
+    return await packProject(ui.path(dir), {
+      ...options,
+      signal: ui.io.signal,
+      onProgress: ({ phase, done, total }) => progress.update(labels[phase], done, total),
+    })
+  } finally {
+    progress.stop()
+  }
+}
+
+function sayPlan(ui: Ui, plan: PackPlan, dir: string): void {
+  const own = plan.files.filter((file) => !file.dependency).length
+  const packages =
+    plan.packages.length === 0
+      ? ''
+      : `: ${own.toLocaleString('en-US')} of the project, the others of ${formatCount(plan.packages.length, 'package')}`
+  const leftOut = plan.leftOut.map(({ path }) => safeText(path))
+  const more = leftOut.length - SHOWN
+  const sections: Section[] = [
+    { title: 'found', rows: (plan.because ?? []).map((line) => [safeText(line)]) },
+    ...shapeSections(plan.manifest),
+    {
+      title: 'files',
+      rows: [[`${formatCount(plan.files.length, 'file')}, ${formatBytes(plan.bytes)}${packages}`]],
+    },
+    {
+      title: 'left out',
+      rows:
+        leftOut.length === 0
+          ? []
+          : [[leftOut.slice(0, SHOWN).join('  ') + (more > 0 ? `  and ${more} more (--dry-run lists them)` : '')]],
+    },
+  ]
+  ui.say(`${ui.talk.bold(identity(plan.manifest))} from ${safeText(dir)}`, '', ...renderSections(sections, ui.talk), '')
+}
+
+async function dryRun(ui: Ui, plan: PackPlan): Promise<ExitCode> {
+  const leftOut = plan.leftOut.map(({ path, rule, from }) => ({ path, rule, from }))
+  if (ui.json) {
+    ui.data({
+      file: plan.defaultName,
+      bytes: plan.bytes,
+      files: plan.files.map(({ path, size }) => ({ path, size })),
+      leftOut,
+    })
+    return EXIT.done
+  }
+  const rows = leftOut.map(({ path, rule, from }) => [safeText(path), safeText(rule), safeText(from)])
+  if (rows.length > 0) ui.say('Left out, by which pattern, from where:', ...renderTable(rows), '')
+  ui.out(...plan.files.map(({ path }) => safeText(path)))
+  return EXIT.done
+}
+
+async function tell(ui: Ui, result: PackResult, subject: Subject): Promise<void> {
+  const { bytes, files, digest, contentDigest, ms, report, warnings } = result
+  const file = ui.name(result.file)
+  ui.warn(...(await renderFindings(warnings, subject, ui.talk)))
+  if (ui.json) {
+    ui.data({ file, bytes, files, digest, contentDigest, ms })
+    return
+  }
+  if (warnings.length > 0) ui.say('')
+  ui.say(...renderReport(report, ui), '')
+  ui.say(`${formatCount(files, 'file')} packed into ${formatBytes(bytes)} in ${formatTime(ms)}`)
+  ui.out(safeText(file))
+}
+
+function renderReport(report: readonly SizeRow[], ui: Ui): string[] {
+  const rows = report
+    .slice(0, SHOWN)
+    .map(({ path, package: name, files, size, compressedSize }) => [
+      safeText(name ?? path),
+      files.toLocaleString('en-US'),
+      formatBytes(size),
+      formatBytes(compressedSize),
+    ])
+  const head = ['largest', 'files', 'size', 'packed']
+  return renderTable([head, ...rows], { right: [1, 2, 3], paint: (text, r) => (r === 0 ? ui.talk.dim(text) : text) })
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true
+}

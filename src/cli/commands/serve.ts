@@ -1,0 +1,196 @@
+import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
+import { InvalidArgumentError } from 'commander'
+import { formatAccess } from '../../host/access-log.ts'
+import { type AppStatus, type Host, type HostEvent, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
+import { type CliCommand, collect, helpText, JSON_OPTION } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { formatTime } from '../format.ts'
+import { findingJson, renderFindings } from '../render-finding.ts'
+import { about } from '../report.ts'
+import { safeText } from '../safe-text.ts'
+import { archiveSubject, folderSubject, NO_SUBJECT, type Subject } from '../subject.ts'
+import { renderTable } from '../table.ts'
+import type { Ui } from '../ui.ts'
+import { usage } from '../usage.ts'
+
+interface ServeFlags {
+  port?: number
+  host?: string
+  mount?: string
+  config?: string[]
+  envFile?: string
+  watch?: boolean
+  cache?: string
+  data?: string
+  json?: boolean
+}
+
+export const serve: CliCommand<[paths: string[]], ServeFlags> = {
+  define(command) {
+    command
+      .option('-p, --port <port>', 'default 8080; 0 takes any free one', parsePort)
+      .option('--host <address>', 'address to listen on; default 127.0.0.1')
+      .option('--mount <path>', 'where the one app is mounted; default /')
+      .option('--config <name=value>', 'a configuration value; may be repeated', collect)
+      .option('--env-file <file>', 'a file of NAME=VALUE lines; --config wins over it')
+      .option('--watch', 'follow the files: reload what changes')
+      .option('--cache <dir>', "default: ZAPP_CACHE, or the user's cache folder")
+      .option('--data <dir>', "where the apps' data folders are kept")
+      .option(...JSON_OPTION)
+      .addHelpText(
+        'after',
+        helpText(
+          [
+            'One archive or project mounts at /. Of a folder of apps, or of several paths,',
+            'each mounts at its own name, and / lists them. The addresses are printed on',
+            'stdout, one line for each request on stderr.',
+          ],
+          ['zapp serve shop-1.2.0.zapp', 'on http://127.0.0.1:8080/'],
+          ['zapp serve . --watch', 'a project while it is written'],
+          ['zapp serve apps/ -p 80 --host 0.0.0.0', 'all apps of a folder, for everyone'],
+          ['zapp serve shop.zapp --config DEBUG=true', 'with a value that the app declares'],
+        ),
+      )
+  },
+
+  async run(ui, [paths], flags) {
+    const files = paths.length === 0 ? ['.'] : paths
+    if (flags.mount !== undefined && files.length > 1) {
+      throw usage(`--mount places one app, got ${files.length} paths`, 'serve')
+    }
+    const options = optionsOf(ui, files, flags)
+    const subject = await subjectOf(ui, files)
+    return about(subject, async () => {
+      const host = await serveApps({ ...options, log: createLog(ui) })
+      try {
+        await announce(ui, host, subject)
+        if (!ui.io.signal.aborted) await once(ui.io.signal, 'abort')
+        ui.say('stopping')
+      } finally {
+        await host.close()
+      }
+      // To be told to stop is how serving ends: no fault of anyone.
+      return EXIT.done
+    })
+  },
+}
+
+function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): ServeOptions {
+  const { mount, host, port, envFile, watch, cache = ui.io.env.ZAPP_CACHE, data } = flags
+  return {
+    apps: files.map((file) => ({ path: ui.path(file), ...(mount === undefined ? {} : { mount }) })),
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(envFile === undefined ? {} : { envFile: ui.path(envFile) }),
+    ...(cache ? { cache: ui.path(cache) } : {}),
+    ...(data === undefined ? {} : { data: ui.path(data) }),
+    watch: watch === true,
+    config: parseConfig(flags.config ?? []),
+  }
+}
+
+function parsePort(text: string): number {
+  if (!/^[0-9]{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new InvalidArgumentError('It must be a number from 0 to 65535.')
+  }
+  return Number(text)
+}
+
+function parseConfig(pairs: readonly string[]): Record<string, string> {
+  const config: Record<string, string> = {}
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    if (at < 1) throw usage(`--config must be NAME=VALUE, got ${JSON.stringify(pair)}`, 'serve')
+    config[pair.slice(0, at)] = pair.slice(at + 1)
+  }
+  return config
+}
+
+/** Errors of one path are shown with its name; of several, by their own. */
+async function subjectOf(ui: Ui, files: readonly string[]): Promise<Subject> {
+  const [file = '.', ...others] = files
+  if (others.length > 0) return { ...NO_SUBJECT, names: new Map(files.map((name) => [ui.path(name), name])) }
+  const info = await stat(ui.path(file)).catch(() => undefined)
+  return info?.isDirectory() ? folderSubject(ui, file) : archiveSubject(ui, file)
+}
+
+/** The addresses on stdout. Apps that failed to start are told by {@link createLog}. */
+async function announce(ui: Ui, { address, apps }: Host, subject: Subject): Promise<void> {
+  if (ui.json) {
+    ui.data({ address, apps: apps.map((app) => appJson(app, address.url, subject)) })
+    return
+  }
+  const live = apps.filter(({ state }) => state === 'live')
+  const rows = live.map((app) => [urlOf(app, address.url), titleOf(app)])
+  if (apps.length > 1 && !live.some(({ mount }) => mount === '')) rows.unshift([address.url, 'all apps'])
+  ui.out(...renderTable(rows, { indent: 0, paint: (text, _, column) => (column === 0 ? ui.paint.cyan(text) : text) }))
+}
+
+function appJson(app: AppStatus, base: string, subject: Subject): object {
+  const { name, version, title, mount, source, state, error } = app
+  const [first] = error?.findings ?? []
+  return {
+    name,
+    version,
+    title,
+    mount,
+    url: urlOf(app, base),
+    source,
+    state,
+    ...(first === undefined ? {} : { error: findingJson(first, subject) }),
+  }
+}
+
+function urlOf({ mount }: AppStatus, base: string): string {
+  return mount === '' ? base : `${base.replace(/\/$/, '')}${mount}/`
+}
+
+function titleOf({ name, version, title }: AppStatus): string {
+  return [`${name} ${version}`, ...(title ? [title] : [])].map(safeText).join('  ')
+}
+
+/** Everything that happens while serving, as lines on stderr; with `--json` too, because stdout is one document. */
+function createLog(ui: Ui): (event: HostEvent) => void {
+  const { talk } = ui
+  return (event) => {
+    switch (event.type) {
+      case 'access':
+        ui.warn(formatAccess(event.record))
+        break
+      case 'live':
+        ui.warn(`${talk.green('live')}     ${mountOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`)
+        break
+      case 'removed':
+        ui.warn(`${talk.yellow('removed')}  ${mountOf(event.app)}  ${titleOf(event.app)}`)
+        break
+      case 'shadowed':
+        ui.warn(
+          `${talk.yellow('left out')} ${safeText(ui.name(event.source))}: ${safeText(ui.name(event.by))} has ${safeText(event.mount || '/')}`,
+        )
+        break
+      case 'failed':
+        void warnFailed(ui, event)
+        break
+      case 'error':
+        ui.warn(`${talk.red('error')}    ${safeText(event.app)}  ${safeText(event.where)}: ${errorText(event.error)}`)
+    }
+  }
+}
+
+async function warnFailed(ui: Ui, event: HostEvent & { type: 'failed' }): Promise<void> {
+  const file = ui.name(event.app.source)
+  const kept = event.kept ? '; the version before it goes on serving' : ''
+  const lines = await renderFindings(event.error.findings, await subjectOf(ui, [file]), ui.talk)
+  ui.warn(`${ui.talk.red('failed')}   ${mountOf(event.app)}  ${safeText(file)}${kept}`, ...lines)
+}
+
+function mountOf({ mount }: AppStatus): string {
+  return safeText(mount || '/')
+}
+
+/** An app's own error, with its stack: the author of the app needs it, and it is not our fault to hide. */
+function errorText(error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return text.split('\n').map(safeText).join('\n')
+}

@@ -1,0 +1,41 @@
+/**
+ * Text from archives and command lines on its way to a terminal.
+ *
+ * Escaped are: control characters (C0, DEL, C1: cursor movement, colours, the title bar), format characters
+ * (direction overrides, zero-width, tags), line separators, lone surrogates, and all that renders as nothing.
+ */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+
+/** The same text with every unsafe character as `\uXXXX`, one for each UTF-16 unit, as JSON writes them. */
+export function safeText(text: string): string {
+  return text.replace(UNSAFE, escapeUnits)
+}
+
+/** JSON of two-space indentation that is also safe to print: parsing it gives back the same value. */
+export function safeJson(value: unknown): string {
+  // The line feeds between members are the only unsafe characters that JSON.stringify puts outside of strings.
+  return JSON.stringify(value, null, 2).replace(UNSAFE, (char) => (char === '\n' ? char : escapeUnits(char)))
+}
+
+function escapeUnits(char: string): string {
+  let out = ''
+  for (let i = 0; i < char.length; i++) out += `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`
+  return out
+}
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u
+const MARK = /\p{M}/u
+
+/** Terminal cells that safe text takes: 2 for East Asian wide characters and emoji, 0 for combining marks. */
+export function cellWidth(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length
+  let width = 0
+  for (const char of text) width += MARK.test(char) ? 0 : WIDE.test(char) ? 2 : 1
+  return width
+}
+
+/** A word as a POSIX shell would need it typed. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}

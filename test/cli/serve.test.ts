@@ -1,0 +1,171 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { z } from 'zod'
+import { makeArchive } from '../helpers/make-archive.ts'
+import { tmpDir } from '../helpers/tmp.ts'
+import { cli, cliJson, startCli } from './helper.ts'
+
+const SITE = { zapp: 1, name: 'site', version: '1.0.0', routes: { '/': { static: 'public' } } }
+const APP = {
+  'app.js': 'module.exports = (req, res) => res.end(process.env.GREETING)',
+}
+
+const READY = z.strictObject({
+  address: z.strictObject({ host: z.string(), port: z.int().positive(), url: z.url() }),
+  apps: z.array(
+    z.strictObject({
+      name: z.string(),
+      version: z.string(),
+      title: z.string(),
+      mount: z.string(),
+      url: z.url(),
+      source: z.string(),
+      state: z.enum(['live', 'failed']),
+      error: z.looseObject({ code: z.string(), message: z.string(), fix: z.string() }).optional(),
+    }),
+  ),
+})
+
+let cwd: string
+let file: string
+beforeEach(async () => {
+  cwd = await tmpDir()
+  const config = { GREETING: { type: 'string', default: 'hello' } }
+  file = await makeArchive(
+    cwd,
+    { name: 'greet', title: 'Greeter', entry: { type: 'node', module: 'app.js' }, config },
+    APP,
+  )
+})
+
+/** Serves on a free port until the test is over. */
+async function serving(argv: readonly string[]) {
+  const stop = new AbortController()
+  const common = ['serve', '--port', '0', '--cache', join(cwd, 'cache'), '--data', join(cwd, 'data')]
+  const { written, ended } = startCli([...common, ...argv], { cwd, signal: stop.signal })
+  onTestFinished(() => {
+    stop.abort('SIGINT')
+    return ended.then(() => {})
+  })
+  await vi.waitFor(() => expect(written.stdout, written.stderr).not.toBe(''), 20_000)
+  const url = /http:\S+\//.exec(written.stdout)?.[0] as string
+  const end = (signal: string) => {
+    stop.abort(signal)
+    return ended
+  }
+  return { written, url, end }
+}
+
+const text = async (url: string) => (await fetch(url)).text()
+
+describe('serve', () => {
+  it('prints the address on stdout, a line for each request on stderr, and stops when told to', async () => {
+    const { written, url, end } = await serving([file])
+    expect(written.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/ {2}greet 1\.0\.0 {2}Greeter\n$/)
+    expect(await text(url)).toBe('hello')
+    expect(await end('SIGTERM')).toBe(0)
+    expect(written.stderr).toMatch(/^live {5}\/ {2}greet 1\.0\.0 {2}Greeter {2}in \d+ ms\n/)
+    expect(written.stderr).toMatch(/\n\S+ 127\.0\.0\.1 "GET \/ HTTP\/1\.1" 200 \d+ [\d.]+ms \/\nstopping\n$/)
+    await expect(fetch(url)).rejects.toThrow()
+  })
+
+  it('mounts, and takes values from the command line before those of a file', async () => {
+    await writeFile(join(cwd, 'app.env'), 'GREETING=from the file\nOTHER=left aside\n')
+    const first = await serving([file, '--mount', '/greet', '--env-file', 'app.env'])
+    expect(first.url).toMatch(/\/greet\/$/)
+    expect(await text(first.url)).toBe('from the file')
+    expect(await first.end('SIGINT')).toBe(0)
+    const second = await serving([file, '--env-file', 'app.env', '--config', 'GREETING=a=b'])
+    expect(await text(second.url)).toBe('a=b')
+  })
+
+  it('serves a project folder, and follows it with --watch', async () => {
+    const project = join(cwd, 'project')
+    await mkdir(join(project, 'public'), { recursive: true })
+    await writeFile(join(project, 'zapp.json'), JSON.stringify(SITE))
+    await writeFile(join(project, 'public/index.html'), 'one')
+    const { written, url } = await serving(['project', '--watch'])
+    expect(await text(url)).toBe('one')
+    await writeFile(join(project, 'public/index.html'), 'two')
+    await vi.waitFor(async () => expect(await text(url)).toBe('two'), { timeout: 20_000, interval: 100 })
+    await writeFile(join(project, 'zapp.json'), '{"zapp": 1,\n "name": 5}')
+    await vi.waitFor(() => expect(written.stderr).toContain('the version before it goes on serving'), 20_000)
+    await vi.waitFor(() => expect(written.stderr).toMatch(/^error MANIFEST_TYPE {2}project\/zapp\.json:2:10\n/m))
+    expect(written.stderr).toContain('\n  2 |  "name": 5}\n    |          ^\n')
+    expect(await text(url)).toBe('two')
+  })
+
+  it('lists the apps of a folder, the failed ones on stderr', async () => {
+    const apps = join(cwd, 'apps')
+    await mkdir(apps)
+    await makeArchive(apps, { name: 'site', routes: { '/': { static: 'public' } } }, { 'public/index.html': 'site' })
+    await writeFile(join(apps, 'broken.zapp'), 'junk')
+    const { written, url } = await serving(['apps'])
+    expect(written.stdout).toMatch(/^http:\S+:\d+\/ +all apps\nhttp:\S+\/site\S*\/ {2}site 1\.0\.0\n$/)
+    await vi.waitFor(() =>
+      expect(written.stderr).toMatch(
+        /^failed {3}\/broken {2}apps\/broken\.zapp\nerror TOO_SHORT {2}apps\/broken\.zapp\n/m,
+      ),
+    )
+    expect((await fetch(new URL('broken/', url))).status).toBe(503)
+  })
+
+  it('answers in JSON when it is ready', async () => {
+    const { written, url } = await serving([file, '--json'])
+    const json = READY.parse(JSON.parse(written.stdout))
+    expect(json.apps).toMatchObject([{ name: 'greet', version: '1.0.0', mount: '', state: 'live', url }])
+    expect(json.address.url).toBe(url)
+  })
+})
+
+describe('serve refuses', () => {
+  it('an address in use', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => void taken.close())
+    await vi.waitFor(() => expect(taken.listening).toBe(true))
+    const { port } = taken.address() as AddressInfo
+    const argv = ['serve', file, '--port', String(port), '--cache', join(cwd, 'cache')]
+    expect(await cli(argv, { cwd })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `error PORT_IN_USE\n  "127.0.0.1:${port}" must be free\n  fix: Choose another with --port.\n`,
+    })
+  })
+
+  it('apps whose needs are not met, naming all of them', async () => {
+    const config = { A: { type: 'url', required: true }, B: { type: 'string', required: true } }
+    const dependencies = { commands: ['no-such-program'] }
+    const needy = await makeArchive(
+      cwd,
+      { name: 'needy', entry: { type: 'node', module: 'app.js' }, config, dependencies },
+      APP,
+    )
+    const { code, answer } = await cliJson<{ findings: { code: string }[] }>(
+      ['serve', needy, '--port', '0', '--cache', join(cwd, 'cache')],
+      { cwd },
+    )
+    expect(code).toBe(1)
+    expect(answer.findings.map((f) => f.code).sort()).toEqual(['NEED_COMMAND', 'NEED_CONFIG', 'NEED_CONFIG'])
+  })
+
+  it.each([
+    ['what is not there', ['nope.zapp'], 2, 'NOT_FOUND'],
+    ['an env file that is not there', ['site', '--env-file', 'nope.env'], 2, 'NOT_FOUND'],
+    ['a folder without apps', ['empty'], 2, 'USAGE'],
+    ['a mount that is no path', ['site', '--mount', 'shop/'], 2, 'MOUNT_PATH'],
+    ['a value that no app declares', ['site', '--config', 'NOPE=1'], 1, 'CONFIG_UNKNOWN'],
+  ])('%s', async (_, argv, exit, error) => {
+    await mkdir(join(cwd, 'empty'))
+    await mkdir(join(cwd, 'site/public'), { recursive: true })
+    await writeFile(join(cwd, 'site/zapp.json'), JSON.stringify(SITE))
+    await writeFile(join(cwd, 'site/public/index.html'), '')
+    const { code, answer } = await cliJson<{ error: { code: string } }>(
+      ['serve', ...argv, '--port', '0', '--cache', join(cwd, 'cache')],
+      { cwd },
+    )
+    expect([code, answer.error.code]).toEqual([exit, error])
+  })
+})
