@@ -39,7 +39,7 @@ for (const version of process.argv.slice(2)) {
       `--outputFile=build/results/node-${version}.json`,
     ],
     // Programs that the tests start by name (`node`, `npx`) are of this version too.
-    { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${dirname(binary)}:${process.env['PATH']}` } },
+    { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${dirname(binary)}:${process.env.PATH}` } },
   )
   if (status !== 0) process.exitCode = 1
 }

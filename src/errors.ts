@@ -2,7 +2,7 @@
  * Every code that Zapp can report, and the one error class that carries them.
  *
  * A code is never reused for another meaning. `message` and `fix` are templates: `{name}` is replaced by the
- * finding's argument of that name, strings through JSON.stringify, so that hostile bytes never reach a terminal raw.
+ * finding's argument of that name, strings through {@link quote}, so that hostile bytes never reach a terminal or a log raw.
  * `status` is what a server answers when the trouble surfaces in a request or an upload.
  * Both loaders share this table: `npm run generate` writes it to schema/errors.json; schema/ERRORS.md has a row for each.
  */
@@ -515,6 +515,24 @@ export const ERRORS = {
     fix: 'Export the app: module.exports = app, or export default app.',
     status: 503,
   },
+  ENTRY_START: {
+    title: 'Program failed to start',
+    message: '{program} must accept connections on PORT, got: {reason}',
+    fix: 'See the log of the app.',
+    status: 503,
+  },
+  ENTRY_ANSWER: {
+    title: 'Program did not answer',
+    message: 'the program of entry {entry} must answer, got: {reason}',
+    fix: 'See the log of the app.',
+    status: 502,
+  },
+  SERVER_EXPOSED: {
+    title: 'Program listens for everyone',
+    message: 'the program of entry {entry} must listen on {expected} only, got {got}',
+    fix: 'Let it listen on the address in the variable HOST.',
+    status: 503,
+  },
   HEALTH_FAILED: {
     title: 'Health check failed',
     message: '{path} must answer 2xx within {timeout} ms, got {got}',
@@ -650,7 +668,7 @@ export const ERRORS = {
   },
   URL_RANGES: {
     title: 'Server without byte ranges',
-    message: 'the server must answer byte ranges of the file as it is, got {got}',
+    message: 'the server must answer byte ranges of the file as it is, got {what}',
     fix: 'Download the file and inspect the copy.',
     status: 502,
   },
@@ -691,13 +709,25 @@ export interface Finding {
   readonly args: Args
 }
 
+/** Arguments that a row's texts name. `file`, `hint` and `about` may be missing: the sentence is whole without them. */
+type Named<T extends string> = T extends `${string}{${infer N}}${infer Rest}` ? N | Named<Rest> : never
+type Needed<C extends ErrorCode> = Exclude<Named<(typeof ERRORS)[C]['message' | 'fix']>, 'file' | 'hint' | 'about'>
+type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never
+/** For a code that is written out the compiler holds that its message gets all it names; for one that is computed, tests do. */
+type ArgsOf<C extends ErrorCode> =
+  IsUnion<C> extends true
+    ? [args?: Args]
+    : [Needed<C>] extends [never]
+      ? [args?: Args]
+      : [args: Args & { readonly [K in Needed<C>]: Args[string] }]
+
 /** A finding of level error. */
-export function finding(code: ErrorCode, path: string, args: Args = {}): Finding {
+export function finding<C extends ErrorCode>(code: C, path: string, ...[args = {}]: ArgsOf<C>): Finding {
   return { code, severity: 'error', path, args }
 }
 
 /** A finding of level warning: the archive may still be opened. */
-export function warning(code: ErrorCode, path: string, args: Args = {}): Finding {
+export function warning<C extends ErrorCode>(code: C, path: string, ...[args = {}]: ArgsOf<C>): Finding {
   return { code, severity: 'warning', path, args }
 }
 
@@ -712,9 +742,29 @@ function fill(template: string, f: Pick<Finding, 'path' | 'args'>): string {
     const value = f.args[name] ?? (name === 'file' ? 'FILE' : '')
     if (typeof value === 'number') return value.toLocaleString('en-US')
     if (typeof value === 'boolean') return String(value)
-    if (typeof value === 'string') return RAW_ARGS.has(name) || WORDS.has(value) ? value : JSON.stringify(value)
-    return value.map((v) => JSON.stringify(v)).join(', ')
+    if (typeof value === 'string') return RAW_ARGS.has(name) || WORDS.has(value) ? value : quote(value)
+    return value.map(quote).join(', ')
   })
+}
+
+/**
+ * Text that would do something to a terminal or hide: control characters (cursor, colours, the title bar), format
+ * characters (direction overrides, zero-width, tags), line separators, lone surrogates, and all that renders as nothing.
+ */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+
+/** The same text with every unsafe character as `\uXXXX`, one for each UTF-16 unit, as JSON writes them. */
+export function escapeUnsafe(text: string): string {
+  return text.replace(UNSAFE, (char) => {
+    let out = ''
+    for (let i = 0; i < char.length; i++) out += `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`
+    return out
+  })
+}
+
+/** As a JSON string that is safe to print; parsing it gives back the same text. */
+export function quote(text: string): string {
+  return escapeUnsafe(JSON.stringify(text))
 }
 
 /** What stands for a value that cannot be shown as it is: without quotes too. */
@@ -763,7 +813,7 @@ export class ZappError extends Error {
 
   constructor(first: Finding, all: readonly Finding[] = [first], options?: ErrorOptions) {
     const { message, fix } = describe(first)
-    super(first.path === '' ? message : `${JSON.stringify(first.path)}: ${message}`, options)
+    super(first.path === '' ? message : `${quote(first.path)}: ${message}`, options)
     this.code = first.code
     this.path = first.path
     this.args = first.args
@@ -774,8 +824,12 @@ export class ZappError extends Error {
 }
 
 /** Shorthand: `throw fail('TARGET_EXISTS', dir, { target: dir })`. */
-export function fail(code: ErrorCode, path: string, args: Args = {}, cause?: unknown): ZappError {
-  const f = finding(code, path, args)
+export function fail<C extends ErrorCode>(
+  code: C,
+  path: string,
+  ...[args = {}, cause]: [...ArgsOf<C>, cause?: unknown] | ArgsOf<C>
+): ZappError {
+  const f: Finding = { code, severity: 'error', path, args: args as Args }
   return new ZappError(f, [f], cause === undefined ? undefined : { cause })
 }
 

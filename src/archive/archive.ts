@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { type Finding, fail, throwIfErrors } from '../errors.ts'
-import { DEFAULT_LIMITS, type Limits } from '../format/limits.ts'
+import { type Limits, limitsWith } from '../format/limits.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { type ByteRange, ContentReader } from './content-reader.ts'
 import { SIGNATURE } from './contents-index.ts'
@@ -65,7 +65,7 @@ export async function openArchive(
   input: string | Uint8Array | ByteSource,
   options: OpenOptions = {},
 ): Promise<Archive> {
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const limits = limitsWith(options.limits)
   const source = await toSource(input)
   try {
     const layout = await readLayout(source, limits)

@@ -33,7 +33,10 @@ export interface BuildPackage {
  */
 export interface NativeTarget {
   readonly path: string
-  /** Folder of the package that holds it; "" for the app's own files. */
+  /**
+   * Folder of the package that holds it; "" for the app's own files. Of `@img/sharp-linux-x64` and its like, which hold
+   * for one system what another package needs, that other's.
+   */
   readonly package: string
   /** `addon`: a `.node` file; `library`: another shared object; `program`: an executable. */
   readonly kind: 'addon' | 'library' | 'program'

@@ -12,14 +12,17 @@ export interface EntryFields {
 interface YazlEntry {
   readonly utf8FileName: Buffer
   crc32: number
+  readonly compressedSize: number
   uncompressedSize: number
   lastModFileTime: number
   lastModFileDate: number
   getCompressionMethod(): number
+  getDataDescriptor(): Buffer
   getLocalFileHeader(): Buffer
   getCentralDirectoryRecord(): Buffer
 }
 
+const EMPTY = Buffer.alloc(0)
 const UTF8_FLAG = 0x0800
 const LOCAL_FLAGS = 6
 const CENTRAL_FLAGS = 8
@@ -43,14 +46,13 @@ export class CanonicalZip {
 
   /** `data` is the content or its raw deflate stream, as `fields.method` says. */
   file(path: string, mode: 0o644 | 0o755, data: Uint8Array, fields: EntryFields): void {
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
     const options = { mode: 0o100000 | mode, compressionLevel: 0, forceDosTimestamp: true }
-    this.#add(() => this.#zip.addBuffer(bytes, path, options), fields)
+    this.#add(() => this.#zip.addBuffer(EMPTY, path, options), fields, data)
   }
 
   folder(path: string): void {
     const options = { mode: 0o40755, forceDosTimestamp: true }
-    this.#add(() => this.#zip.addEmptyDirectory(path, options), { method: 'stored', size: 0, crc32: 0 })
+    this.#add(() => this.#zip.addEmptyDirectory(path, options), { method: 'stored', size: 0, crc32: 0 }, EMPTY)
   }
 
   end(): void {
@@ -63,9 +65,9 @@ export class CanonicalZip {
    * the entry onto its list. Each call has a list of its own: yazl searches the list from its start every time, which
    * takes seconds for 60,000 entries.
    */
-  #add(add: () => void, fields: EntryFields): void {
+  #add(add: () => void, fields: EntryFields, data: Uint8Array): void {
     const list: YazlEntry[] = []
-    list.push = (entry) => Array.prototype.push.call(list, canonical(entry as YazlEntry, fields))
+    list.push = (entry) => Array.prototype.push.call(list, canonical(entry as YazlEntry, fields, data))
     Object.assign(this.#zip, { entries: list })
     add()
     this.#entries.push(...list)
@@ -73,9 +75,13 @@ export class CanonicalZip {
 }
 
 /** The one place that sets undocumented fields of yazl's entries. */
-function canonical(entry: YazlEntry, fields: EntryFields): YazlEntry {
+function canonical(entry: YazlEntry, fields: EntryFields, data: Uint8Array): YazlEntry {
   entry.crc32 = fields.crc32
   entry.uncompressedSize = fields.size
+  // The data takes the place of the descriptor behind the empty buffer: given the data itself, yazl would compute a CRC
+  // of the deflate stream, in JavaScript, and set the size to that of the buffer, hence the constant.
+  Object.defineProperty(entry, 'compressedSize', { get: () => data.length, set: () => {} })
+  entry.getDataDescriptor = () => Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   entry.lastModFileTime = DOS_TIME
   entry.lastModFileDate = DOS_DATE
   entry.getCompressionMethod = () => (fields.method === 'deflate' ? 8 : 0)

@@ -1,5 +1,5 @@
 // Plain JavaScript, because worker threads load this file from src/ (under vitest) and from dist/ alike.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { crc32, deflateRawSync } from 'node:zlib'
 
 /**
@@ -28,7 +28,7 @@ const RATIO = 200
  * @returns {Compressed}
  */
 export function compress(bytes, compressible) {
-  const checked = { size: bytes.length, crc32: crc32(bytes), sha256: createHash('sha256').update(bytes).digest('hex') }
+  const checked = { size: bytes.length, crc32: crc32(bytes), sha256: hash('sha256', bytes, 'hex') }
   const deflated = compressible ? deflate(bytes) : undefined
   return deflated ? { method: 'deflate', data: deflated, ...checked } : { method: 'stored', data: bytes, ...checked }
 }

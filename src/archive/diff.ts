@@ -4,7 +4,7 @@ import { BUILD_INFO_PATH, type BuildInfo, parseBuildInfo } from './build-info.ts
 
 /** One value that differs. A side that is absent had no such key. Values are JSON. */
 export interface ValueChange {
-  /** Dotted, from the section: "runtime.node", "/assets/*.cache". */
+  /** Of `routes` the pattern, elsewhere dotted: "runtime.node", "config.PAGE_SIZE.default". */
   readonly key: string
   readonly old?: unknown
   readonly new?: unknown
@@ -15,8 +15,8 @@ export interface PackageChange {
   /** Versions, in order; empty where the package is on the other side only. */
   readonly old: readonly string[]
   readonly new: readonly string[]
-  /** Licences of all versions on each side; only where they differ. */
-  readonly licenses?: { readonly old: readonly string[]; readonly new: readonly string[] }
+  /** Of all versions on each side; "unknown" where a package tells none. */
+  readonly licenses: { readonly old: readonly string[]; readonly new: readonly string[] }
 }
 
 export interface FileChange {
@@ -47,7 +47,10 @@ export interface ArchiveDiff {
   readonly new: DiffSide
   /** What the world sees: URL patterns with what answers them. */
   readonly routes: readonly ValueChange[]
-  /** What must be there before the app runs: runtimes, programs, packages, configuration, native code, mount. */
+  /**
+   * What must be there before the app runs: runtimes, programs, packages, configuration, native code, mount. What is
+   * there or not, as a program is, has the value true.
+   */
   readonly needs: readonly ValueChange[]
   /** The rest of the manifest. */
   readonly settings: readonly ValueChange[]
@@ -71,7 +74,7 @@ export async function diffArchives(before: Archive, after: Archive): Promise<Arc
     same: before.contentDigest === after.contentDigest,
     old: side(before),
     new: side(after),
-    routes: changes(routes(before.manifest), routes(after.manifest)),
+    routes: changes(routes(before.manifest), routes(after.manifest), 1),
     needs: changes(needs(before.manifest, oldBuild), needs(after.manifest, newBuild)),
     settings: changes(settings(before.manifest), settings(after.manifest)),
     packages: packageChanges(oldBuild, newBuild),
@@ -108,7 +111,7 @@ function routeValue({ target, headers, cache, strip, websocket, unpack }: Route)
     ...(kind === 'entry' ? what : { [kind]: kind === 'static' ? target.path : target.to }),
     ...(kind === 'static' && target.else ? { else: target.else } : {}),
     ...(kind === 'redirect' ? { status: target.status } : {}),
-    ...(headers.length > 0 ? { headers: Object.fromEntries(headers) } : {}),
+    ...(headers.length > 0 ? { headers: Object.fromEntries(headers.toSorted()) } : {}),
     ...(cache === undefined ? {} : { cache }),
     ...(strip ? { strip } : {}),
     ...(websocket ? { websocket } : {}),
@@ -118,43 +121,51 @@ function routeValue({ target, headers, cache, strip, websocket, unpack }: Route)
 
 function needs({ dependencies, config, base }: Manifest, build: BuildInfo | undefined): object {
   const { runtime, commands, provided } = dependencies
-  const native = new Set(
-    build?.native.map(({ platform, arch, libc }) => [platform, arch, libc].filter(Boolean).join(' ')),
-  )
+  const targets = build?.native.map(({ platform, arch, libc }) => [platform, arch, libc].filter(Boolean).join(' '))
   return {
     runtime: Object.fromEntries(Object.entries(runtime).map(([name, range]) => [name, range.text])),
-    commands,
-    provided,
+    commands: present(commands),
+    provided: { node: present(provided.node), python: present(provided.python) },
     config,
     base,
-    native: [...native].sort(),
+    native: present(targets ?? []),
   }
 }
 
-/** What {@link routes} and {@link needs} tell, and the manifest as written. */
-const TOLD_ELSEWHERE: ReadonlySet<string> = new Set(['source', 'routes', 'dependencies', 'config', 'base'])
+function present(names: readonly string[]): Record<string, true> {
+  return Object.fromEntries(names.map((name) => [name, true]))
+}
+
+/** What {@link DiffSide}, {@link routes} and {@link needs} tell, and the manifest as written. */
+const TOLD_ELSEWHERE: ReadonlySet<string> = new Set([
+  'source',
+  'name',
+  'version',
+  'routes',
+  'dependencies',
+  'config',
+  'base',
+])
 
 function settings(manifest: Manifest): object {
   return Object.fromEntries(Object.entries(manifest).filter(([key]) => !TOLD_ELSEWHERE.has(key)))
 }
 
-/** Every leaf that differs, by dotted key in order. Arrays are leaves: their order has meaning. */
-function changes(before: unknown, after: unknown, key = ''): ValueChange[] {
-  const [old, now] = [members(before), members(after)]
+/**
+ * Every leaf that differs, by dotted key in order. Arrays are leaves: their order has meaning; and so is what lies
+ * `depth` keys deep.
+ */
+function changes(before: unknown, after: unknown, depth = Number.POSITIVE_INFINITY, key = ''): ValueChange[] {
+  const [old, now] = depth > 0 ? [members(before), members(after)] : []
   if (old && now) {
-    const names = new Set([...old.keys(), ...now.keys()])
-    return [...names]
-      .sort()
-      .flatMap((name) => changes(old.get(name), now.get(name), key === '' ? name : `${key}.${name}`))
+    const names = [...new Set([...old.keys(), ...now.keys()])].sort()
+    return names.flatMap((name) =>
+      changes(old.get(name), now.get(name), depth - 1, key === '' ? name : `${key}.${name}`),
+    )
   }
-  if (JSON.stringify(plain(before)) === JSON.stringify(plain(after))) return []
-  return [
-    {
-      key,
-      ...(before === undefined ? {} : { old: plain(before) }),
-      ...(after === undefined ? {} : { new: plain(after) }),
-    },
-  ]
+  const [a, b] = [plain(before), plain(after)]
+  if (JSON.stringify(a) === JSON.stringify(b)) return []
+  return [{ key, ...(a === undefined ? {} : { old: a }), ...(b === undefined ? {} : { new: b }) }]
 }
 
 function members(value: unknown): ReadonlyMap<string, unknown> | undefined {
@@ -178,9 +189,8 @@ function packageChanges(before: BuildInfo | undefined, after: BuildInfo | undefi
     const [a, b] = [old.get(name), now.get(name)]
     const versions = { old: distinct(a?.versions), new: distinct(b?.versions) }
     const licenses = { old: distinct(a?.licenses), new: distinct(b?.licenses) }
-    const relicensed = String(licenses.old) !== String(licenses.new)
-    if (!relicensed && String(versions.old) === String(versions.new)) continue
-    result.push({ name, ...versions, ...(relicensed ? { licenses } : {}) })
+    const isSame = String(licenses.old) === String(licenses.new) && String(versions.old) === String(versions.new)
+    if (!isSame) result.push({ name, ...versions, licenses })
   }
   return result
 }

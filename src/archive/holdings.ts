@@ -128,7 +128,7 @@ async function readManifest(
   findings.push(...parsed.findings)
   if (parsed.manifest === undefined) return { manifestText: parsed.text }
 
-  findings.push(...checkManifestPaths(parsed.manifest, kindsOf(entries), entries.keys()))
+  findings.push(...checkManifestPaths(parsed.manifest, kindsOf(entries), entries.keys(), parsed))
   return { manifest: parsed.manifest, manifestText: parsed.text }
 }
 

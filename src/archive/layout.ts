@@ -1,12 +1,12 @@
 import type { Finding } from '../errors.ts'
 import type { EntryPath } from '../format/entry-path.ts'
 import type { Limits } from '../format/limits.ts'
-import { readDirectory } from './directory.ts'
+import { type Directory, readDirectory } from './directory.ts'
 import { readEndRecord } from './end-record.ts'
 import { checkFields } from './entry-fields.ts'
 import { checkNames } from './entry-names.ts'
 import { checkSizes } from './entry-sizes.ts'
-import { checkPlacement } from './placement.ts'
+import { checkPlacement, type Placement } from './placement.ts'
 import { Report } from './report.ts'
 import type { ByteSource } from './source.ts'
 import { STORED } from './zip-records.ts'
@@ -59,12 +59,18 @@ export interface Layout {
  * | 7 | sizes and quotas | entry-sizes.ts |
  *
  * 1 to 3 end at the first thing that is wrong; from 4 on everything is reported. Pass 8, the content, is content.ts.
+ *
+ * @param place passes 3 and 4: those of remote-placement.ts read less
  */
-export async function readLayout(source: ByteSource, limits: Limits): Promise<Layout> {
+export async function readLayout<S extends ByteSource>(
+  source: S,
+  limits: Limits,
+  place: (source: S, directory: Directory, report: Report) => Promise<Placement | undefined> = checkPlacement,
+): Promise<Layout> {
   const report = new Report()
   const end = await readEndRecord(source, limits, report)
   const directory = end && (await readDirectory(source, end, report))
-  const placement = directory && (await checkPlacement(source, directory, report))
+  const placement = directory && (await place(source, directory, report))
   if (!placement) {
     return { entries: [], findings: report.findings(), prefixLength: 0, directoryOffset: 0, endOffset: 0 }
   }

@@ -76,7 +76,7 @@ export async function checkPlacement(
 }
 
 /** The file may begin with one `#!` line, so that a system that was told so can run it. */
-async function isPrefix(source: ByteSource, length: number, end: number): Promise<boolean> {
+export async function isPrefix(source: ByteSource, length: number, end: number): Promise<boolean> {
   if (length < 3 || length > MAX_PREFIX || length > end) return false
   const line = await readBuffer(source, 0, length)
   return line[0] === 0x23 && line[1] === 0x21 && line.indexOf(0x0a) === length - 1

@@ -1,6 +1,6 @@
 import { basename, dirname, extname, join } from 'node:path'
 import { type Finding, fail, throwIfErrors, warning } from '../errors.ts'
-import { DEFAULT_LIMITS, type Limits } from '../format/limits.ts'
+import { type Limits, limitsWith } from '../format/limits.ts'
 import { parseManifest } from '../format/manifest-parse.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { toSource } from './archive.ts'
@@ -57,7 +57,7 @@ export interface RepackResult {
  */
 export async function repack(input: string | Uint8Array, options: RepackOptions = {}): Promise<RepackResult> {
   const started = performance.now()
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const limits = limitsWith(options.limits)
   const source = await toSource(input)
   try {
     const { judged, findings } = judgeForeign(await readForeignZip(source, limits), limits)

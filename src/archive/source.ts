@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { fail } from '../errors.ts'
 
@@ -73,9 +74,12 @@ export async function fileSource(path: string): Promise<ByteSource> {
   }
 }
 
+/** A named pipe would be waited for until somebody writes to it; so it opens, and is no file. Windows has none. */
+const NO_WAIT = constants.O_NONBLOCK ?? 0
+
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r')
+    return await open(path, constants.O_RDONLY | NO_WAIT)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') throw fail('NOT_FOUND', path, { file: path }, error)

@@ -1,127 +1,71 @@
-import { type Args, type ErrorCode, fail, type ZappError } from '../errors.ts'
+import { type FileState, getRange, type HttpOptions, type RangeAnswer } from './http-range.ts'
 import type { ByteSource } from './source.ts'
 
-export interface UrlOptions {
-  readonly signal?: AbortSignal
-  /** How long the server may send nothing, in ms. Default 30,000. */
-  readonly timeoutMs?: number
-}
-
-/** Nobody needs more; browsers follow 20. */
-const MAX_REDIRECTS = 5
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-
-interface Window {
-  readonly offset: number
-  readonly bytes: Buffer
-}
-
-/** What a range answer says of the file it is a part of. */
-interface Identity {
-  readonly ETag: string | null
-  readonly 'Last-Modified': string | null
-  readonly size: number
-}
-
-interface Part {
+interface Piece {
   readonly start: number
   readonly bytes: Buffer
-  readonly identity: Identity
 }
 
 /**
- * The bytes of a file behind http or https, by range requests (RFC 9110 §14). What was read once is kept, so it is for
- * readers that know what they want: ask with {@link UrlSource.load} for what lies together.
- *
- * Every answer must be of the same file: the first one's ETag or date is demanded of the next (If-Match,
- * If-Unmodified-Since) and compared, for servers that ignore that.
+ * The bytes of a file behind a URL. What was read once is kept, and each read that is not covered is one request: it is
+ * for readers who know what they want and {@link load} at once what lies together.
  */
 export class UrlSource implements ByteSource {
   readonly size: number
-  /** Answers with bytes, and how many bytes they brought. */
+  /** Answers so far, and the bytes that they brought. */
   requests = 0
   received = 0
+  /** Where redirects led: they are not followed again. */
   readonly #url: URL
-  readonly #identity: Identity
-  readonly #options: UrlOptions
-  readonly #windows: Window[] = []
+  readonly #state: FileState
+  readonly #options: HttpOptions
+  readonly #pieces: Piece[] = []
 
   /**
-   * Reads the last `tail` bytes, or all if there are not more.
-   * @throws ZappError URL_*; USAGE for what is no address
+   * Reads the last `tail` bytes; all, if there are not more.
+   *
+   * @throws ZappError URL_*
    */
-  static async open(url: string, tail: number, options: UrlOptions = {}): Promise<UrlSource> {
-    const { response, url: at } = await follow(parseUrl(url), { Range: `bytes=-${tail}` }, options)
-    // RFC 9110 §15.5.17: of an empty file no byte can be had.
-    if (response.status === 416 && response.headers.get('Content-Range') === 'bytes */0') {
-      await response.cancel()
-      return new UrlSource(at, { start: 0, bytes: Buffer.alloc(0), identity: identityOf(response, 0) }, options)
-    }
-    const part = await readPart(response, tail)
-    if (part.start !== Math.max(0, part.identity.size - tail)) {
-      throw ranges(`bytes from ${part.start} of ${part.identity.size}`)
-    }
-    return new UrlSource(at, part, options)
+  static async open(url: URL, tail: number, options: HttpOptions = {}): Promise<UrlSource> {
+    return new UrlSource(await getRange(url, { last: tail }, options), options)
   }
 
-  private constructor(url: URL, { start, bytes, identity }: Part, options: UrlOptions) {
-    this.#url = url
-    this.#identity = identity
+  private constructor(first: RangeAnswer, options: HttpOptions) {
+    this.size = first.state.size
+    this.#url = first.url
+    this.#state = first.state
     this.#options = options
-    this.size = identity.size
-    this.#keep(start, bytes)
+    this.#count(first)
+    this.#pieces.push(first)
   }
 
   async read(position: number, length: number): Promise<Buffer> {
-    await this.load(position, position + length)
-    const { offset, bytes } = this.#windows.find((window) => covers(window, position, position + length))!
-    return bytes.subarray(position - offset, position - offset + length)
+    const { start, bytes } = await this.load(position, position + length)
+    return bytes.subarray(position - start, position - start + length)
   }
 
-  /** Makes the bytes from `start` to before `end` ready: those that are not at hand come with one request. */
-  async load(start: number, end: number): Promise<void> {
-    if (this.#windows.some((window) => covers(window, start, end))) return
-    const next = this.#windows.find((window) => window.offset > start && window.offset < end && endOf(window) >= end)
-    const stop = next?.offset ?? end
-    const bytes = await this.#fetch(start, stop)
-    this.#keep(start, next ? Buffer.concat([bytes, next.bytes]) : bytes)
+  /** Makes the bytes from `start` to before `end` ready; what is at hand of their end is not asked for again. */
+  async load(start: number, end: number): Promise<Piece> {
+    const known = this.#pieces.find((piece) => piece.start <= start && end <= endOf(piece))
+    if (known) return known
+    const next = this.#pieces.find((piece) => start < piece.start && piece.start <= end && end <= endOf(piece))
+    const answer = await getRange(this.#url, { start, end: next?.start ?? end }, this.#options, this.#state)
+    this.#count(answer)
+    const piece = { start, bytes: next ? Buffer.concat([answer.bytes, next.bytes]) : answer.bytes }
+    this.#pieces.push(piece)
+    return piece
   }
 
   async close(): Promise<void> {
-    this.#windows.length = 0
+    this.#pieces.length = 0
   }
 
-  async #fetch(start: number, end: number): Promise<Buffer> {
-    const { ETag, 'Last-Modified': date } = this.#identity
-    const { response } = await follow(
-      this.#url,
-      {
-        Range: `bytes=${start}-${end - 1}`,
-        // A weak one never matches (RFC 9110 §13.1.1).
-        ...(ETag?.startsWith('"') ? { 'If-Match': ETag } : date ? { 'If-Unmodified-Since': date } : {}),
-      },
-      this.#options,
-    )
-    if (response.status === 412) {
-      await response.cancel()
-      throw changed(ETag?.startsWith('"') ? 'ETag' : 'Last-Modified')
-    }
-    const part = await readPart(response, end - start, this.#identity)
-    if (part.start !== start || part.bytes.length !== end - start) throw ranges(`bytes from ${part.start}`)
-    return part.bytes
-  }
-
-  #keep(offset: number, bytes: Buffer): void {
+  #count({ bytes }: RangeAnswer): void {
     this.requests++
     this.received += bytes.length
-    this.#windows.push({ offset, bytes })
   }
 }
 
-function endOf({ offset, bytes }: Window): number {
-  return offset + bytes.length
-}
-
-function covers(window: Window, start: number, end: number): boolean {
-  return window.offset <= start && end <= endOf(window)
+function endOf({ start, bytes }: Piece): number {
+  return start + bytes.length
 }

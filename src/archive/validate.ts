@@ -1,5 +1,5 @@
 import { type Finding, warning } from '../errors.ts'
-import { DEFAULT_LIMITS } from '../format/limits.ts'
+import { limitsWith } from '../format/limits.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { type OpenOptions, toSource } from './archive.ts'
 import { ContentReader } from './content-reader.ts'
@@ -36,7 +36,7 @@ export async function validateArchive(
   input: string | Uint8Array | ByteSource,
   options: ValidateOptions = {},
 ): Promise<Validation> {
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const limits = limitsWith(options.limits)
   const source = await toSource(input)
   try {
     const layout = await readLayout(source, limits)

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { type Finding, fail, throwIfErrors } from '../errors.ts'
 import { type ContentsRow, formatContents } from '../format/contents.ts'
 import type { Limits } from '../format/limits.ts'
+import { openArchive } from './archive.ts'
 import { CanonicalZip } from './canonical-zip.ts'
 import { compress } from './compress.js'
 import { CONTENTS } from './contents-index.ts'
@@ -39,6 +40,11 @@ export interface Writer {
 export interface WriteOptions {
   readonly limits?: Partial<Limits>
   readonly signal?: AbortSignal
+  /**
+   * The caller has inflated every stream that it gave, and compared. Then the bytes on the disk are compared with those
+   * that were written, by their digest, in the place of inflating all of them once more.
+   */
+  readonly contentChecked?: boolean
   /** Called when everything is written and the check begins, with the size of the file. */
   readonly onWritten?: (bytes: number) => void
 }
@@ -82,15 +88,31 @@ export async function writeArchive(
   try {
     const written = await writeTo(handle, fill, options.signal).finally(() => handle.close())
     options.onWritten?.(written.bytes)
-    const { findings } = await validateArchive(temporary, options)
-    throwIfErrors(findings)
+    const warnings = await checkWritten(temporary, written.digest, options)
     options.signal?.throwIfAborted()
     await rename(temporary, file)
     await syncFolder(dirname(file))
-    return { file, ...written, warnings: findings }
+    return { file, ...written, warnings }
   } catch (error) {
     await rm(temporary, { force: true })
     throw ioError(error)
+  }
+}
+
+/** Everything that a reader checks, on the file as it is on the disk now; what is worth a warning. */
+async function checkWritten(file: string, digest: string, options: WriteOptions): Promise<readonly Finding[]> {
+  if (!options.contentChecked) {
+    const { findings } = await validateArchive(file, options)
+    throwIfErrors(findings)
+    return findings
+  }
+  const archive = await openArchive(file, options)
+  try {
+    const got = await archive.fileDigest()
+    if (got !== digest) throw fail('IO', '', { operation: 'write', reason: `it wrote ${digest}, the file has ${got}` })
+    return archive.findings
+  } finally {
+    await archive.close()
   }
 }
 

@@ -21,7 +21,7 @@ export interface Reading {
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*/y
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![-+.0-9A-Za-z])/y
 const INTEGER = /^(?:0|-?[1-9][0-9]*)$/
-const WORD = /-?[A-Za-z]+/y
+const WORD = /-?[A-Za-z]+(?![-+.0-9A-Za-z])/y
 const SPACE = /[ \t\n\r]*/y
 const TOKEN = /"[^"\\\n]{0,20}"|[^\s,:{}[\]"]{1,20}|./suy
 
@@ -102,13 +102,16 @@ class Reader {
       if (this.#text[start] !== '"') this.#stop(expected)
       const name = this.#string()
       const key = { start, end: this.#at }
+      const isFirst = !children.has(name)
+      // Before the value is read: where that ends the reading, the key's fault is found all the same.
+      if (name === '__proto__') this.#report('MANIFEST_KEY', start, { key: name })
+      else if (!isFirst) this.#report('MANIFEST_DUP_KEY', start, { key: name })
       this.#expect(':', '":" after the key')
       const child = this.#value(depth + 1)
-      if (name === '__proto__') this.#report('MANIFEST_KEY', start, { key: name })
-      else if (children.has(name)) this.#report('MANIFEST_DUP_KEY', start, { key: name })
-      else value[name] = child.value
+      if (!isFirst) continue
+      if (name !== '__proto__') value[name] = child.value
       // A forbidden key counts as a member too, so that the comma after it is expected; its place is never asked for.
-      if (!children.has(name)) children.set(name, { ...child.span, key })
+      children.set(name, { ...child.span, key })
     }
     span.end = this.#at
     return { value, span }

@@ -32,3 +32,9 @@ export const DEFAULT_LIMITS: Limits = {
   // A manifest with 1,000 routes is about 100 KiB.
   manifestBytes: MIB,
 }
+
+/** The limits of a caller with the defaults for the rest. `undefined`, as plain JavaScript may pass it, is no limit of its own. */
+export function limitsWith(given: Partial<Limits> | undefined): Limits {
+  const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(set) }
+}

@@ -1,4 +1,4 @@
-import { type Finding, finding } from '../errors.ts'
+import { type ErrorCode, type Finding, finding } from '../errors.ts'
 import { type JsonPath, type ParsedJson, type Place, parseJson } from './json.ts'
 import type { ManifestSource } from './manifest.ts'
 import { normalizeManifest } from './manifest-normalize.ts'
@@ -10,7 +10,7 @@ import type { Manifest } from './manifest-types.ts'
 export interface ParsedManifest {
   /** Present where nothing was found. */
   readonly manifest?: Manifest
-  /** In order of their place. */
+  /** In order of their place, but missing keys and broken rules behind all others. FORMAT.md §Manifest. */
   readonly findings: readonly Finding[]
   /** The file's text; "" where it could not be decoded. */
   readonly text: string
@@ -37,9 +37,17 @@ export function parseManifest(
   // A number that JSON's rules refuse must not be a wrong type as well.
   const taken = new Set(json.findings.map(({ line, column }) => `${line}:${column}`))
   const isNew = ({ line, column }: Finding) => !taken.has(`${line}:${column}`)
-  const findings = [...json.findings, ...more.filter(isNew)].sort((a, b) => a.line! - b.line! || a.column! - b.column!)
+  const findings = [...json.findings, ...more.filter(isNew)].sort(compareFindings)
   if (findings.length > 0) return { findings, text, locate }
   return { manifest: normalizeManifest(json.value as ManifestSource), findings, text, locate }
+}
+
+/** What is missing or contradicts itself: may follow from a key that is misspelt. */
+const MAY_FOLLOW: ReadonlySet<ErrorCode> = new Set(['MANIFEST_REQUIRED', 'MANIFEST_RULE', 'MANIFEST_PATH'])
+
+/** Those come last: they are left out by guessing what was meant, and the first finding must not depend on a guess. */
+function compareFindings(a: Finding, b: Finding): number {
+  return Number(MAY_FOLLOW.has(a.code)) - Number(MAY_FOLLOW.has(b.code)) || a.line! - b.line! || a.column! - b.column!
 }
 
 /** A finding about a value of the manifest. What is missing is shown at the object that lacks it. */

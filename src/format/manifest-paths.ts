@@ -12,13 +12,13 @@ import { collisionKey, foldersAbove } from './name-table.ts'
  *
  * @param has what the archive (or a project's folder) holds under a path without a slash at the end
  * @param names every name there, to suggest the one that was meant; read only when something is found
- * @param parsed what {@link parseManifest} returned: with it, findings carry line and column
+ * @param parsed what {@link parseManifest} returned: findings carry line and column
  */
 export function checkManifestPaths(
   manifest: Manifest,
   has: (path: string) => 'file' | 'dir' | undefined,
   names: Iterable<string>,
-  parsed?: Pick<ParsedManifest, 'locate'>,
+  parsed: Pick<ParsedManifest, 'locate'>,
   file = 'zapp.json',
 ): readonly Finding[] {
   const findings: Finding[] = []
@@ -30,7 +30,7 @@ export function checkManifestPaths(
     meant ??= createHints(names)
     const hint = found === undefined ? meant(value) : WRONG_KIND[want]
     const trouble = broken('R22', at, 'an entry of the archive', value, { code: 'MANIFEST_PATH', hint })
-    findings.push(placed(trouble, file, parsed ?? { locate: () => undefined }))
+    findings.push(placed(trouble, file, parsed))
   }
   return findings
 }

@@ -49,9 +49,9 @@ function* keyRules(route: LooseRoute, at: JsonPath): Generator<Broken> {
   }
   const [target] = targets
   const wrong = [
-    ...keysIn(route, ['else', 'unpack']).map((key) => [key, 'static'] as const),
-    ...keysIn(route, ['strip', 'websocket']).map((key) => [key, 'entry'] as const),
-  ].filter(([key, needs]) => target !== needs && route[key as keyof LooseRoute] !== false)
+    ...(target === 'static' ? [] : keysIn(route, ['else', 'unpack']).map((key) => [key, 'static'] as const)),
+    ...(target === 'entry' ? [] : keysIn(route, ['strip', 'websocket']).map((key) => [key, 'entry'] as const)),
+  ].filter(([key, needs]) => needs === 'static' || route[key as keyof LooseRoute] !== false)
   for (const [key, needs] of wrong) {
     yield broken('R5', [...at, key], `"${key}" must stand beside "${needs}"`, target, { target: 'key' })
   }

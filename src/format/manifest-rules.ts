@@ -17,7 +17,7 @@ import { collisionKey, foldersAbove } from './name-table.ts'
  *   R2   a "cgi" entry has exactly one of "dir", "script"
  *   R3   the key of a route is a pattern (pattern.ts)
  *   R4   a route has exactly one of "entry", "static", "redirect"
- *   R5   "else" and "unpack" stand beside "static", "strip" and "websocket" beside "entry" (false is allowed anywhere),
+ *   R5   "else" and "unpack" stand beside "static", "strip" and "websocket" beside "entry" (or are false),
  *        "cache" beside "static" or "redirect"
  *   R6   "else" has exactly one of "entry", "file"
  *   R7   a route, and its "else", names an entry that exists

@@ -36,7 +36,15 @@ export function checkShape(value: unknown): Shape {
   const meant = new Set(
     all.flatMap(({ at, meant }) => (meant === undefined ? [] : [JSON.stringify([...at.slice(0, -1), meant])])),
   )
-  const misshapes = all.filter(({ code, at }) => code !== 'MANIFEST_REQUIRED' || !meant.has(JSON.stringify(at)))
+  const judged = new Set<string>()
+  const misshapes = all.filter(({ code, at, target }) => {
+    const place = JSON.stringify(at)
+    if (code === 'MANIFEST_REQUIRED' && meant.has(place)) return false
+    // zod goes on after a wrong type: an array where text must be is then too short as well.
+    const isFirst = !judged.has(target + place)
+    judged.add(target + place)
+    return isFirst
+  })
   if (misshapes.some(({ at }) => at.length === 0)) return { misshapes, loose: undefined }
   const loose = structuredClone(value) as LooseManifest
   for (const misshape of misshapes) takeOut(loose, misshape)

@@ -9,10 +9,10 @@ import { FOLD_FULL, FOLD_RUNS } from './tables.ts'
  *   B1 DUP                the name occurred before
  *   B2 CASE_COLLISION     the name, or a folder above it, occurred before in another spelling with the same collision key
  *   B3 FILE_DIR_CONFLICT  the name, or a folder above it, occurred before as the other kind
- *   B4 TOO_MANY           names and the folders above them are together as many as entries may be; judging ends there
+ *   B4 TOO_MANY           names and the folders above them are together more than twice the limit *entries*; judging ends there
  *
  * A name is compared from the root down, so that the outermost conflict is the one reported. Without B4, 65,000 names
- * of 64 segments would stand for four million folders.
+ * of 64 segments would stand for four million folders. Twice, because folders need no entry of their own.
  */
 export class NameTable {
   readonly #limit: number
@@ -23,8 +23,8 @@ export class NameTable {
   readonly #implied = new Set<string>()
   #isFull = false
 
-  constructor(limit: number = DEFAULT_LIMITS.entries) {
-    this.#limit = limit
+  constructor(entries: number = DEFAULT_LIMITS.entries) {
+    this.#limit = 2 * entries
   }
 
   /** Adds a name (folders end in "/") and the folders above it. */

@@ -1,17 +1,17 @@
 import type { MountRequest } from './answer.ts'
 
 /**
- * Judges request paths; the only file that does. Nothing is normalised: a path is taken as it is, or refused.
+ * Judges request paths, rules P of FORMAT.md §Request paths; the only file that does. Nothing is normalised: a path is
+ * taken as it is, or refused.
  *
  * Which check is the boundary: what keeps files private is the static table, a map made at mount from the declared
  * public folders only; a path that is not one of its keys has no file (static-table.ts). The checks here protect what
  * comes after us. Dot segments, control characters and a leading `//` mean different things to different decoders
- * (applications, proxies, browsers), so no route ever sees them (P01–P03, P06, P10 of SECURITY.md §3).
+ * (applications, proxies, browsers), so no route ever sees them (P4 to P6, P9).
  *
- * A path is decoded exactly once, here; everything later sees the decoded value (P09, P17). A segment that has no
+ * A path is decoded exactly once, here; everything later sees the decoded value. A segment that has no
  * single meaning once decoded (`%2f`, `%5c`, `\`, `%zz`, bytes that are not UTF-8) stays as it was sent and makes the
- * path not {@link RequestPath.plain}: it goes untouched to an entry, and is never looked up in a folder (P04, P05,
- * P07, P08).
+ * path not {@link RequestPath.plain}: it goes untouched to an entry, and is never looked up in a folder (P7).
  */
 export interface RequestPath {
   /** Below the mount, decoded, what routes are matched on: `""`, or begins with `/`. */
@@ -29,11 +29,11 @@ export type Refusal = 400 | 404 | 405
 
 /** Absolute form, RFC 9112 §3.2.2. Userinfo stays in the authority and so never equals a Host. */
 const ABSOLUTE = /^https?:\/\/([^/?#]+)(.*)$/i
-/** RFC 3986 has neither spaces, controls nor bytes beyond ASCII in a URI; a fragment never goes over the wire (P12). */
+/** RFC 3986 has neither spaces, controls nor bytes beyond ASCII in a URI; a fragment never goes over the wire (P3). */
 const NOT_A_TARGET = /[^\x21-\x7e]|#/
 /** Without one of these a path decodes to itself and has no odd segment: nearly every request. */
 const ODD = /%|\\|\/\.|\/\//
-/** `.` or `..` as a whole segment, or before the parameters that some servers cut off at `;` (P01–P03). */
+/** `.` or `..` as a whole segment, or before the parameters that some servers cut off at `;` (P5). */
 const DOT_SEGMENT = /(?:^|[/\\])\.\.?(?:[;/\\]|$)/
 const CONTROL = /[\x00-\x1f\x7f]/
 const ESCAPE = /%([0-9a-f]{2})/gi
@@ -62,7 +62,7 @@ export function judgeRequestPath(request: MountRequest): RequestPath | Refusal {
   return { decoded: skipSegments(whole.decoded, countSegments(mount)), raw, plain: whole.plain, query }
 }
 
-/** `//host` and `/\host`: an application that redirects to its own path would send the client elsewhere (P10). */
+/** `//host` and `/\host`: an application that redirects to its own path would send the client elsewhere (P4, P9). */
 export function isSchemeRelative(path: string): boolean {
   return path.startsWith('//') || path.startsWith('/\\')
 }
@@ -82,7 +82,7 @@ export function countSegments(prefix: string): number {
   return prefix.split('/').length - 1
 }
 
-/** The host decides which site answers, so an absolute target may not name another one than Host does (P11). */
+/** The host decides which site answers, so an absolute target may not name another one than Host does (P2). */
 function originForm(request: MountRequest): string | undefined {
   const { target } = request
   if (target.startsWith('/')) return target
@@ -92,7 +92,7 @@ function originForm(request: MountRequest): string | undefined {
   return rest.startsWith('/') ? rest : `/${rest}`
 }
 
-/** Exact, on a segment's boundary, case-sensitive: `/shop` is neither `/shopping` nor `/SHOP` (P16). */
+/** Exact, on a segment's boundary, case-sensitive: `/shop` is neither `/shopping` nor `/SHOP` (P8). */
 function belowMount(path: string, mount: string): string | undefined {
   if (!path.startsWith(mount)) return undefined
   const rest = path.slice(mount.length)

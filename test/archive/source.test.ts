@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -147,6 +148,9 @@ describe('an archive on disk', () => {
     await expect(openArchive(join(dir, 'none.zapp'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await expect(openArchive(join(await onDisk(LARGE), 'below-a-file'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await expect(openArchive(dir)).rejects.toMatchObject({ code: 'NOT_A_FILE' })
+    // Nobody writes to it: to wait would be for ever.
+    execFileSync('mkfifo', [join(dir, 'pipe.zapp')])
+    await expect(openArchive(join(dir, 'pipe.zapp'))).rejects.toMatchObject({ code: 'NOT_A_FILE' })
     await expect(validateArchive(join(dir, 'none.zapp'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 

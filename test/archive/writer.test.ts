@@ -167,6 +167,23 @@ test('what readers refuse is not put in the target’s place, nor is anything le
   expect(readFileSync(target).length).toBeGreaterThan(500)
 })
 
+test('bytes that are not on the disk as they were written are noticed, also where the content was checked before', async () => {
+  const dir = await tmpDir()
+  for (const contentChecked of [true, false]) {
+    const onWritten = (size: number) => {
+      const temporary = join(dir, readdirSync(dir)[0]!)
+      const bytes = readFileSync(temporary)
+      const at = bytes.indexOf('public/run') + 'public/run'.length + 3
+      bytes[at] = bytes[at]! ^ 1
+      expect(bytes).toHaveLength(size)
+      writeFileSync(temporary, bytes)
+    }
+    const error = await writeArchive(join(dir, 'site.zapp'), site, { contentChecked, onWritten }).catch((e) => e)
+    expect(contentChecked ? ['IO'] : ['INFLATE', 'DEFLATE_TRAILING', 'SIZE', 'CRC']).toContain(error.code)
+    expect(readdirSync(dir)).toEqual([])
+  }
+})
+
 test('an abort ends it at any moment, with nothing left behind', async () => {
   const dir = await tmpDir()
   const target = join(dir, 'site.zapp')
