@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Archive, ArchiveEntry } from '../archive/archive.ts'
 import { addBlob, blobName, copyBlob, hasBlob, ignore, linkBlob } from './blobs.ts'
@@ -68,12 +68,14 @@ async function fill(
   archive: Archive,
   blobs: ReadonlyMap<string, readonly Target[]>,
 ): Promise<void> {
+  // Asked once: to be told by an error for each of hundreds of blobs that it is not there takes as long as to write it.
+  const known = new Set(await readdir(layout.blobs))
   let second: Promise<number> | undefined
   await each(blobs, AT_ONCE, async ([name, targets]) => {
     const blob = join(layout.blobs, name)
     const { entry } = targets[0]!
     const ensure = async () => {
-      if (await hasBlob(blob, entry.size)) return
+      if (known.has(name) && (await hasBlob(blob, entry.size))) return
       second ??= takeSecond(layout.seconds)
       await addBlob(blob, join(temp, name), archive, entry, await second)
     }

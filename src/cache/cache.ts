@@ -52,7 +52,7 @@ export interface Cache {
 const DEFAULT_BUDGET = 4 * 2 ** 30
 
 /**
- * Opens the cache of run trees (DESIGN.md §4). There is nothing to close.
+ * Opens the cache of run trees (FORMAT.md §Run tree). There is nothing to close.
  *
  * @throws ZappError CACHE_UNTRUSTED where the folder is not this user's alone; CACHE_NONE where it cannot be made
  */

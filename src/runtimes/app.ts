@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import type { EntryAnswer, ResponseAnswer } from '../mount/answer.ts'
 import { fetchRequest } from '../mount/fetch-request.ts'
@@ -64,7 +65,8 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
       next()
     } else if (running.closing) {
       res.writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }).end(TAKEN_DOWN)
-    } else {
+    } else if (!res.closed) {
+      // Else the client left while a middleware was at work: the app would wait for an end that has been.
       running.add(res)
       void respond(req, res, place)
     }
@@ -79,7 +81,7 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
       await callEntry(answer, place, req, res)
     } catch (error) {
       onError(error, where)
-      await recover(req, res)
+      await recover(req, res, isUnanswered(error) ? 502 : 500)
     }
   }
 
@@ -89,14 +91,14 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
     return entries.get(answer.entry)!.listener(req, res)
   }
 
-  /** The app threw: 500 where nothing was sent yet; else the client must see that the answer is not whole. */
-  async function recover(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  /** An answer where nothing was sent yet; else the client must see that what it has is not whole. */
+  async function recover(req: IncomingMessage, res: ServerResponse, status: number): Promise<void> {
     if (res.headersSent) {
       if (!res.writableEnded) res.destroy()
       return
     }
     for (const name of res.getHeaderNames()) res.removeHeader(name)
-    await sendAnswer(await answers.error(500, nodeRequest(req, mount)), req, res).catch(() => res.destroy())
+    await sendAnswer(await answers.error(status, nodeRequest(req, mount)), req, res).catch(() => res.destroy())
   }
 
   async function fetch(request: Request): Promise<Response> {
@@ -145,7 +147,8 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
       await take(req, socket, head)
     } catch (error) {
       onError(error, `entry ${answer.entry}`)
-      socket.destroy()
+      if (isUnanswered(error) && socket.writable) refuseUpgrade(socket, 502, 'The app did not answer.\n')
+      else socket.destroy()
     }
   }
 
@@ -157,6 +160,11 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
     upgrade: (req, socket, head) => void upgrade(req, socket, head),
     close: ({ graceMs = GRACE_MS } = {}) => running.close(graceMs),
   }
+}
+
+/** A program that was asked over a connection gave no answer; code in this process is at fault itself. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof ZappError && error.code === 'ENTRY_ANSWER'
 }
 
 /** Lets the entry see its own part of the URL in `url`, and the rest where Express and Connect have it. */

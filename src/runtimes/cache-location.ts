@@ -16,7 +16,7 @@ export interface CacheLocationOptions {
 const FIRST_PERSON = process.platform === 'darwin' ? 500 : 1000
 
 /**
- * Where the cache is (DESIGN.md §4): `cache` → `env.ZAPP_CACHE` → the system's cache folder for root or a service
+ * Where the cache is: `cache` → `env.ZAPP_CACHE` → the system's cache folder for root or a service
  * user → the user's cache folder. Never a temporary folder: cleaners take files out of it, and it is everybody's.
  *
  * @returns an absolute path; a folder that the caller names need not exist yet

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { access, constants, realpath, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 
 /** What the process offers to an app that wants to run in it. */
 export interface Container {
@@ -12,6 +14,8 @@ export interface Container {
   /** NODE_MODULE_VERSION: addons that do not use Node-API load in one only. */
   readonly abi: number
   hasCommand(name: string): Promise<boolean>
+  /** The Python that programs are started with. */
+  python(): Promise<{ readonly file: string; readonly version: string } | undefined>
   /** The folder of a package that the container has installed for itself. */
   findPackage(name: string): Promise<string | undefined>
   canRead(file: string): Promise<boolean>
@@ -26,21 +30,35 @@ export const thisProcess: Container = {
     return process.platform === 'linux' ? (usesGlibc() ? 'glibc' : 'musl') : undefined
   },
   abi: Number(process.versions.modules),
-  hasCommand,
+  hasCommand: async (name) => (await findCommand(name)) !== undefined,
+  python,
   findPackage,
   canRead: (file) => isAllowed(file, constants.R_OK),
 }
 
-async function hasCommand(name: string): Promise<boolean> {
+/** On PATH. */
+async function findCommand(name: string): Promise<string | undefined> {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
   // On Windows a program is found by one of these extensions; elsewhere by its permission.
   const endings = process.platform === 'win32' ? (process.env.PATHEXT ?? '.EXE').split(';') : ['']
   const files = folders.flatMap((folder) => endings.map((ending) => join(folder, name + ending)))
   for (const file of files) {
     const found = await stat(file).catch(() => undefined)
-    if (found?.isFile() && (await isAllowed(file, constants.X_OK))) return true
+    if (found?.isFile() && (await isAllowed(file, constants.X_OK))) return file
   }
-  return false
+  return undefined
+}
+
+async function python() {
+  for (const name of ['python3', 'python']) {
+    const file = await findCommand(name)
+    // The interpreter itself: what is on PATH may be a script that looks for it in the user's home.
+    const print = ['-c', 'import platform, sys; print(platform.python_version(), sys.executable)']
+    const output = file && (await promisify(execFile)(file, print).catch(() => undefined))
+    const [, version, own] = /^(\S+) (.+)$/m.exec(output ? output.stdout : '') ?? []
+    if (version !== undefined && own !== undefined) return { file: own, version }
+  }
+  return undefined
 }
 
 /** As the container's own program would resolve it, from its main file, then from the working folder. */

@@ -47,7 +47,8 @@ export async function callFetch(
     for (const [name, value] of route.headers) if (!headers.has(name)) headers.set(name, value)
     const { status, statusText } = response
     if (response.body && request.method !== 'HEAD' && !NULL_BODY.has(status)) {
-      return new Response(passOn(response.body, done), { status, statusText, headers })
+      const body = passOn(response.body, done.broken, () => done.close())
+      return new Response(body, { status, statusText, headers })
     }
     await response.body?.cancel()
     done.close()
@@ -63,17 +64,22 @@ export async function callFetch(
     headers.delete(PREFIX_FIELD)
     if (scriptName !== '') headers.set(PREFIX_FIELD, scriptName)
     const url = entryUrl(new URL(request.url).origin, { pathInfo, query })
-    return new Request(url, { method, headers, signal, ...(body && { body, duplex: 'half' }) })
+    if (!body) return new Request(url, { method, headers, signal })
+    return new Request(url, { method, headers, signal, body: passOn(body, done.broken), duplex: 'half' })
   }
 }
 
-/** Reads when the consumer pulls and not before. */
-function passOn(body: ReadableStream<Uint8Array>, done: Ending): ReadableStream<Uint8Array> {
+/** A body that breaks off with the call. It is read when the consumer pulls and not before. */
+function passOn(
+  body: ReadableStream<Uint8Array>,
+  broken: Promise<never>,
+  onEnd = () => {},
+): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        done.broken.catch((reason) => {
+        broken.catch((reason) => {
           controller.error(reason)
           reader.cancel(reason).catch(() => {})
         })
@@ -82,10 +88,10 @@ function passOn(body: ReadableStream<Uint8Array>, done: Ending): ReadableStream<
         const chunk = await reader.read()
         if (!chunk.done) return controller.enqueue(chunk.value)
         controller.close()
-        done.close()
+        onEnd()
       },
       async cancel(reason) {
-        done.close()
+        onEnd()
         await reader.cancel(reason)
       },
     },

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkResponse, entryUrl, NULL_BODY, PREFIX_FIELD } from './fetch-call.ts'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
-import { isHostField } from './host-field.ts'
 import type { Listener } from './listener-shapes.ts'
 import type { MountedRequest } from './place.ts'
+import { hasBody, isHostField } from './request-head.ts'
 import type { FetchHandler } from './running-entry.ts'
+import { writeHead } from './write-head.ts'
 
 /** Methods that the Fetch Standard forbids a Request to have. */
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i
@@ -42,15 +43,9 @@ function requestOf(req: MountedRequest, res: ServerResponse, host: string, signa
   return new Request(address, { method, headers, signal, body: bodyOf(req, res), duplex: 'half' })
 }
 
-/** RFC 9112 §6.3: a request without these two fields has none. */
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length'])
-}
-
 /** What the app has not read when the answer is out is thrown away: the next request stands behind it. */
 function bodyOf(req: IncomingMessage, res: ServerResponse): ReadableStream<Uint8Array> {
-  let forget = () => {}
-  res.once('close', () => forget())
+  let stop = () => {}
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -58,14 +53,24 @@ function bodyOf(req: IncomingMessage, res: ServerResponse): ReadableStream<Uint8
           req.pause()
           controller.enqueue(chunk)
         }
-        forget = () => void req.off('data', take).resume()
-        req.pause()
-        req.on('data', take)
-        req.once('end', () => controller.close())
-        req.once('error', (error) => controller.error(error))
+        const end = () => {
+          stop()
+          controller.close()
+        }
+        const breakOff = () => {
+          stop()
+          controller.error(new Error('the request was broken off'))
+        }
+        stop = () => {
+          req.off('data', take).off('end', end).resume()
+          res.off('close', breakOff)
+        }
+        req.on('data', take).once('end', end).pause()
+        // Its own error comes later than this, and only where somebody listens for it.
+        res.once('close', breakOff)
       },
       pull: () => void req.resume(),
-      cancel: () => forget(),
+      cancel: () => stop(),
     },
     { highWaterMark: 0 },
   )
@@ -75,7 +80,7 @@ async function sendResponse(response: Response, req: IncomingMessage, res: Serve
   const { status, body } = response
   if (res.destroyed) return body?.cancel()
   if (body !== null && req.method !== 'HEAD' && !NULL_BODY.has(status)) return sendBody(response, body, res)
-  writeHead(response, res)
+  sendHead(response, res, body === null && req.method !== 'HEAD' && !NULL_BODY.has(status) ? 0 : undefined)
   res.end()
   await body?.cancel()
 }
@@ -94,7 +99,7 @@ async function sendBody(response: Response, body: ReadableStream<Uint8Array>, re
     next = reader.read()
     got = await Promise.race([next, turn()])
   }
-  writeHead(response, res, got?.done ? (first?.length ?? 0) : undefined)
+  sendHead(response, res, got?.done ? (first?.length ?? 0) : undefined)
   if (got?.done) return void res.end(first)
   if (first === undefined) res.flushHeaders()
   else if (!res.write(first)) await drained(res)
@@ -104,10 +109,10 @@ async function sendBody(response: Response, body: ReadableStream<Uint8Array>, re
   res.end()
 }
 
-function writeHead({ status, statusText, headers }: Response, res: ServerResponse, length?: number): void {
+function sendHead({ status, statusText, headers }: Response, res: ServerResponse, length?: number): void {
   const fields = [...headers].flat()
   if (length !== undefined && !headers.has('content-length')) fields.push('Content-Length', String(length))
-  res.writeHead(status, statusText || undefined, fields)
+  writeHead(res, status, statusText, fields)
 }
 
 function turn(): Promise<undefined> {

@@ -66,5 +66,7 @@ function isMapped(bytes: readonly number[]): boolean {
 
 function groups(bytes: readonly number[]): string {
   if (bytes.every((byte) => byte === 0)) return '::'
-  return (Buffer.from(bytes).toString('hex').match(/.{4}/g) ?? []).map((group) => group.replace(/^0{1,3}/, '')).join(':')
+  return (Buffer.from(bytes).toString('hex').match(/.{4}/g) ?? [])
+    .map((group) => group.replace(/^0{1,3}/, ''))
+    .join(':')
 }

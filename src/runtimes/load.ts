@@ -4,19 +4,18 @@ import { type BuildInfo, parseBuildInfo } from '../archive/build-info.ts'
 import { openCache, type RunTree } from '../cache/cache.ts'
 import { fail, throwIfErrors } from '../errors.ts'
 import type { Limits } from '../format/limits.ts'
-import type { Manifest } from '../format/manifest-types.ts'
 import { createMount } from '../mount/mount.ts'
 import { type App, createApp } from './app.ts'
 import { cacheLocation, dataLocation } from './cache-location.ts'
 import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
-import { claimEnvironment, findConflicts, type Variables } from './environment.ts'
+import { findConflicts } from './environment.ts'
+import type { LogLine } from './log-lines.ts'
 import { checkNeeds } from './needs.ts'
-import type { RunningEntry } from './running-entry.ts'
-import { startFetch } from './start-fetch.ts'
-import { startNode } from './start-node.ts'
+import { runsInProcess, startEntries } from './start-entries.ts'
 
 export type { App, CloseOptions } from './app.ts'
+export type { LogLine } from './log-lines.ts'
 
 export interface LoadOptions {
   /** `""` (default, `"/"` means the same) or `/shop`, without a slash at the end. */
@@ -33,13 +32,16 @@ export interface LoadOptions {
    * Must not throw.
    */
   readonly onError?: (error: unknown, where: string) => void
+  /** Told every line that programs of `server` entries print. Must not throw. Default: nobody is told. */
+  readonly onLog?: (line: LogLine) => void
 }
 
 /**
  * Opens, checks and starts an app in this process. An {@link Archive} that is given stays the caller's to close.
  *
  * @throws ZappError what opening an archive throws; MOUNT_PATH; every unmet need at once (NEED_*, CONFIG_*, MOUNT_BASE,
- * ENTRY_RUNTIME, UNSUPPORTED_KEY); CACHE_*; IO; ENTRY_LOAD and ENTRY_EXPORT, the app's own error as their `cause`
+ * ENTRY_RUNTIME, UNSUPPORTED_KEY); CACHE_*; IO; ENTRY_LOAD and ENTRY_EXPORT, the app's own error as their `cause`;
+ * ENTRY_START and SERVER_EXPOSED
  */
 export async function loadApp(input: string | Uint8Array | Archive, options: LoadOptions = {}): Promise<App> {
   const mount = judgeMount(options.mount ?? '')
@@ -60,25 +62,24 @@ async function load(archive: Archive, mount: string, options: LoadOptions, close
   throwIfErrors([
     ...(await checkNeeds(manifest, await readBuildInfo(archive), mount, thisProcess)),
     ...config.findings,
-    ...findConflicts(config.values),
+    ...(runsInProcess(manifest) ? findConflicts(config.values) : []),
   ])
   const answers = await createMount(archive, { entries: manifest.entries.keys(), onError })
   if (manifest.entries.size === 0) {
     return createApp({ manifest, mount, answers, entries: new Map(), onError, dispose: close })
   }
-  const tree = await runTree(archive, options)
-  let release = () => {}
+  const dataRoot = async () => resolve(options.data ?? (await dataLocation(manifest.name)))
+  const tree = await runTree(archive, options, dataRoot)
   try {
-    release = claimEnvironment(variablesOf(manifest, config.values, tree))
-    const entries = await startEntries(manifest, tree)
+    const onLog = options.onLog ?? (() => {})
+    const started = await startEntries({ manifest, tree, config: config.values, dataRoot, onError, onLog })
     const dispose = async () => {
-      release()
+      await started.stop()
       await tree.release()
       await close()
     }
-    return createApp({ manifest, mount, answers, entries, onError, dispose })
+    return createApp({ manifest, mount, answers, entries: started.entries, onError, dispose })
   } catch (error) {
-    release()
     await tree.release()
     throw error
   }
@@ -97,17 +98,21 @@ function isArchive(input: string | Uint8Array | Archive): input is Archive {
   return typeof input === 'object' && 'manifest' in input
 }
 
-async function readBuildInfo(archive: Archive): Promise<BuildInfo | undefined> {
+export async function readBuildInfo(archive: Archive): Promise<BuildInfo | undefined> {
   const entry = archive.entries.get('ZAPP-INF/build.json')
   return entry && parseBuildInfo(await archive.read(entry))
 }
 
-async function runTree(archive: Archive, options: LoadOptions): Promise<RunTree> {
+export async function runTree(
+  archive: Archive,
+  options: LoadOptions,
+  dataRoot: () => Promise<string>,
+): Promise<RunTree> {
   const { manifest } = archive
   const cache = await openCache({ dir: await cacheLocation({ cache: options.cache }) })
   const links = await providedPackages(archive)
   if (manifest.data.size === 0) return cache.runTree(archive, { links })
-  return cache.runTree(archive, { links, dataRoot: resolve(options.data ?? (await dataLocation(manifest.name))) })
+  return cache.runTree(archive, { links, dataRoot: await dataRoot() })
 }
 
 /** Packages that the container supplies appear in the tree as links to its own, so that both use one copy. */
@@ -119,30 +124,4 @@ async function providedPackages({ manifest, entries }: Archive): Promise<Map<str
     if (folder !== undefined && !entries.has(`${path}/package.json`)) links.set(path, folder)
   }
   return links
-}
-
-/** The app's variables: its configuration, what its entries ask for, and where its data is. */
-function variablesOf(manifest: Manifest, config: Variables, tree: RunTree): Variables {
-  const variables = new Map<string, string | undefined>()
-  for (const { env } of manifest.entries.values()) {
-    for (const [name, value] of Object.entries(env)) {
-      // Entries of one app share this process too.
-      if (variables.has(name) && variables.get(name) !== value) throw fail('CONFIG_CONFLICT', '', { name })
-      variables.set(name, value)
-    }
-  }
-  for (const [name, value] of config) if (value !== undefined || !variables.has(name)) variables.set(name, value)
-  for (const { name, env } of manifest.data.values()) if (env !== undefined) variables.set(env, tree.data.get(name))
-  return variables
-}
-
-/** One after another: modules that several entries share are then loaded once, and logs stay readable. */
-async function startEntries(manifest: Manifest, tree: RunTree): Promise<Map<string, RunningEntry>> {
-  const entries = new Map<string, RunningEntry>()
-  for (const entry of manifest.entries.values()) {
-    // Other types were refused as unmet needs.
-    if (entry.type === 'node') entries.set(entry.name, await startNode(tree.root, entry))
-    if (entry.type === 'fetch') entries.set(entry.name, await startFetch(tree.root, entry))
-  }
-  return entries
 }

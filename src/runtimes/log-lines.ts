@@ -1,5 +1,5 @@
-import { StringDecoder } from 'node:string_decoder'
 import type { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
 
 /** One line of what a program prints. */
 export interface LogLine {
@@ -17,14 +17,14 @@ const MAX_LINE = 16 * 1024
 export function readLines(stream: Readable, onLine: (text: string) => void): void {
   const decoder = new StringDecoder('utf8')
   let rest = ''
+  const emit = (line: string) => {
+    for (let at = 0; at === 0 || at < line.length; at += MAX_LINE) onLine(line.slice(at, at + MAX_LINE))
+  }
   const take = (text: string) => {
     const lines = (rest + text).split(/\r?\n/)
     rest = lines.pop() ?? ''
-    for (const line of lines) for (const piece of pieces(line)) onLine(piece)
-    while (rest.length > MAX_LINE) {
-      onLine(rest.slice(0, MAX_LINE))
-      rest = rest.slice(MAX_LINE)
-    }
+    lines.forEach(emit)
+    for (; rest.length > MAX_LINE; rest = rest.slice(MAX_LINE)) onLine(rest.slice(0, MAX_LINE))
   }
   stream.on('data', (chunk: Buffer) => take(decoder.write(chunk)))
   stream.on('error', () => {})
@@ -32,8 +32,4 @@ export function readLines(stream: Readable, onLine: (text: string) => void): voi
     take(decoder.end())
     if (rest !== '') onLine(rest)
   })
-}
-
-function pieces(line: string): string[] {
-  return line.length <= MAX_LINE ? [line] : (line.match(/[^]{1,16384}/g) ?? [])
 }

@@ -2,6 +2,7 @@ import type { BuildInfo, NativeTarget } from '../archive/build-info.ts'
 import { type Finding, finding } from '../errors.ts'
 import type { EntryType, Manifest } from '../format/manifest-types.ts'
 import { satisfies } from '../format/version-range.ts'
+import { usesPython } from './command.ts'
 import type { Container } from './container.ts'
 
 /** What this loader runs by itself. CGI comes with a later version; the types of Python have a loader of their own. */
@@ -23,7 +24,26 @@ export async function checkNeeds(
     ...checkEntries(manifest),
     ...checkKeys(manifest),
     ...checkBase(manifest, mount),
-    ...checkRuntime(manifest, container),
+    ...(await checkRuntime(manifest, container)),
+    ...(await checkCommands(manifest, container)),
+    ...(await checkProvided(manifest, container)),
+    ...checkNative(build?.native ?? [], container),
+  ]
+}
+
+/**
+ * What one command of an app needs, except configuration. The types of its entry points, keys that only matter while it
+ * serves, and its mount are not asked for.
+ */
+export async function checkCommandNeeds(
+  manifest: Manifest,
+  build: BuildInfo | undefined,
+  run: readonly string[],
+  container: Container,
+): Promise<Finding[]> {
+  return [
+    ...checkNode(manifest, container),
+    ...(usesPython(run) ? await checkPython(manifest, container) : []),
     ...(await checkCommands(manifest, container)),
     ...(await checkProvided(manifest, container)),
     ...checkNative(build?.native ?? [], container),
@@ -59,15 +79,28 @@ function checkBase({ base }: Manifest, mount: string): Finding[] {
   return base === 'any' || base === path ? [] : [finding('MOUNT_BASE', '', { expected: base, got: path })]
 }
 
-function checkRuntime({ dependencies, entries }: Manifest, { node }: Container): Finding[] {
-  const { runtime } = dependencies
-  const findings: Finding[] = []
-  if (runtime.node && !satisfies(node, runtime.node)) {
-    findings.push(finding('NEED_RUNTIME', '', { runtime: 'Node', expected: runtime.node.text, got: node }))
+function checkNode({ dependencies }: Manifest, container: Container): Finding[] {
+  const { node } = dependencies.runtime
+  if (!node || satisfies(container.node, node)) return []
+  return [finding('NEED_RUNTIME', '', { runtime: 'Node', expected: node.text, got: container.node })]
+}
+
+async function checkPython({ dependencies }: Manifest, container: Container): Promise<Finding[]> {
+  const { python } = dependencies.runtime
+  const found = await container.python()
+  if (!found) return [finding('NEED_COMMAND', '', { command: 'python3' })]
+  if (!python || satisfies(found.version, python)) return []
+  return [finding('NEED_RUNTIME', '', { runtime: 'Python', expected: python.text, got: found.version })]
+}
+
+async function checkRuntime(manifest: Manifest, container: Container): Promise<Finding[]> {
+  const all = [...manifest.entries.values()]
+  const node = checkNode(manifest, container)
+  if (all.some((entry) => entry.type === 'server' && usesPython(entry.run))) {
+    return [...node, ...(await checkPython(manifest, container))]
   }
-  const forPython = [...entries.values()].some((entry) => PYTHON.has(entry.type))
-  if (runtime.python && !forPython) findings.push(unsupported('dependencies.runtime.python'))
-  return findings
+  const isIdle = manifest.dependencies.runtime.python && !all.some((entry) => PYTHON.has(entry.type))
+  return isIdle ? [...node, unsupported('dependencies.runtime.python')] : node
 }
 
 async function checkCommands({ dependencies }: Manifest, container: Container): Promise<Finding[]> {

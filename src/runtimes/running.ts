@@ -1,4 +1,5 @@
 interface Ending {
+  readonly closed?: boolean
   once(event: 'close', listener: () => void): unknown
   destroy(): unknown
 }
@@ -17,6 +18,8 @@ export class Running {
   }
 
   add<T extends Ending>(running: T): T {
+    // Closed before it came here, while a middleware was at work: it will not say so again.
+    if (running.closed) return running
     this.#all.add(running)
     running.once('close', () => {
       this.#all.delete(running)

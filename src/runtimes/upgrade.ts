@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** Answers an upgrade with an error and closes: a connection left open would be a tunnel (SECURITY.md §3, Q12). */
+/** Answers an upgrade with an error and closes: a connection left open would be a tunnel past every check. */
 export function refuseUpgrade(socket: Duplex, status: number, text: string): void {
   socket.once('finish', () => socket.destroy())
   socket.end(

@@ -1,8 +1,9 @@
-import { chmod, chown, lstat, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Archive, openArchive } from '../../src/archive/archive.ts'
 import { openCache } from '../../src/cache/cache.ts'
+import { ownIdentity } from '../../src/cache/process-id.ts'
 import { asPlainUser, plainUser } from '../helpers/as-user.ts'
 import { type Files, makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -162,6 +163,18 @@ describe('data folders', () => {
     const two = await cache.runTree(await archiveOf({ ...manifest, version: '2.0.0' }, next), { dataRoot })
     expect(await readFile(join(two.root, 'var/uploads/sub/first.txt'), 'utf8')).toBe('changed')
     expect(await readFile(join(two.root, 'empty/new.txt'), 'utf8')).toBe('new')
+    expect((await readdir(dataRoot)).sort()).toEqual(['empty', 'uploads'])
+  })
+
+  it('that a killed process had begun to fill are not taken for whole', async () => {
+    const { cache } = await newCache()
+    const dataRoot = await tmpDir()
+    const [pid, start, where] = (await ownIdentity()).split('-')
+    const left = join(dataRoot, `.seed-${pid}-${Number(start) - 1000}-${where}-Ab12Cd`)
+    await mkdir(left)
+    await writeFile(join(left, 'half.txt'), 'half')
+    const tree = await cache.runTree(await archiveOf(manifest, content), { dataRoot })
+    expect(await readFile(join(tree.root, 'var/uploads/sub/first.txt'), 'utf8')).toBe('seed')
     expect((await readdir(dataRoot)).sort()).toEqual(['empty', 'uploads'])
   })
 

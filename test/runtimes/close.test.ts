@@ -44,6 +44,25 @@ describe('close()', () => {
     await ended
   })
 
+  it('does not wait for requests that were over before they came', async () => {
+    const app = await loadNode('module.exports = () => { throw new Error("called") }', {
+      onError: (error) => errors.push(error),
+    })
+    const errors: unknown[] = []
+    const given = deferred()
+    const origin = await listen(async (req, res) => {
+      client.destroy()
+      await once(res, 'close')
+      app.listener(req, res)
+      given.resolve()
+    })
+    const client = connect(Number(new URL(origin).port), '127.0.0.1')
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await given.promise
+    await app.close({ graceMs: 600_000 })
+    expect(errors).toEqual([])
+  })
+
   it('may be hurried by a second call', async () => {
     const app = await loadNode(slow)
     const answer = await app.fetch(new Request('http://host/slow'))

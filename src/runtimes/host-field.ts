@@ -1,6 +1,0 @@
-const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i
-
-/** Whether a Host field is a host and a port, RFC 9110 §7.2, without what only other parsers would make sense of. */
-export function isHostField(value: string): boolean {
-  return HOST.test(value)
-}

@@ -1,0 +1,58 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Archive } from '../archive/archive.ts'
+import { throwIfErrors } from '../errors.ts'
+import { dataLocation } from './cache-location.ts'
+import { childEnvironment } from './child-environment.ts'
+import { fillCommand } from './command.ts'
+import { resolveConfig } from './config.ts'
+import { thisProcess } from './container.ts'
+import { type LoadOptions, readBuildInfo, runTree } from './load.ts'
+import { checkCommandNeeds } from './needs.ts'
+
+/** A command that can be started, by whatever means the caller has. */
+export interface PreparedCommand {
+  /** The program, then its arguments. */
+  readonly argv: readonly string[]
+  /** The run tree. */
+  readonly cwd: string
+  /** All of it: nothing of this process's environment is to be added. */
+  readonly env: Readonly<Record<string, string>>
+  /** Lets the run tree go. Once, when the command has ended. */
+  release(): Promise<void>
+}
+
+/**
+ * Checks what a command of an app needs and makes ready where it runs: FORMAT.md §Needs, §Run tree, §Commands.
+ *
+ * It sees the `env` of every entry point, as if it were a part of each; where they differ the first one counts.
+ *
+ * @param run arguments with placeholders: of the manifest, or typed by a person
+ * @throws ZappError NEED_*, CONFIG_*, all at once; CACHE_*; IO
+ */
+export async function prepareCommand(
+  archive: Archive,
+  run: readonly string[],
+  options: Pick<LoadOptions, 'config' | 'cache' | 'data'> = {},
+): Promise<PreparedCommand> {
+  const { manifest } = archive
+  const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
+  throwIfErrors([
+    ...(await checkCommandNeeds(manifest, await readBuildInfo(archive), run, thisProcess)),
+    ...config.findings,
+  ])
+  const home = resolve(options.data ?? (await dataLocation(manifest.name)))
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  const tree = await runTree(archive, options, async () => home)
+  const folders = [...manifest.data.values()].flatMap(({ name, env }) =>
+    env ? [[env, tree.data.get(name)] as const] : [],
+  )
+  const entries = [...manifest.entries.values()].reverse().flatMap(({ env }) => Object.entries(env))
+  const python = (await thisProcess.python())?.file
+  return {
+    argv: fillCommand(run, { node: process.execPath, python, data: tree.data, config: config.values }),
+    cwd: tree.root,
+    env: childEnvironment(home, config.values, new Map(folders), new Map(entries)),
+    release: () => tree.release(),
+  }
+}

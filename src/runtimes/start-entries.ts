@@ -1,0 +1,90 @@
+import type { RunTree } from '../cache/cache.ts'
+import { fail } from '../errors.ts'
+import type { Entry, Manifest } from '../format/manifest-types.ts'
+import { thisProcess } from './container.ts'
+import { claimEnvironment, type Variables } from './environment.ts'
+import type { LogLine } from './log-lines.ts'
+import { programSpec } from './program-spec.ts'
+import type { RunningEntry } from './running-entry.ts'
+import { startFetch } from './start-fetch.ts'
+import { startNode } from './start-node.ts'
+import { startServer } from './start-server.ts'
+
+export interface StartOptions {
+  readonly manifest: Manifest
+  readonly tree: RunTree
+  readonly config: Variables
+  /** The folder of the app's data folders. */
+  readonly dataRoot: () => Promise<string>
+  readonly onError: (error: unknown, where: string) => void
+  readonly onLog: (line: LogLine) => void
+}
+
+export interface Started {
+  readonly entries: ReadonlyMap<string, RunningEntry>
+  /** Ends programs and lets go of the environment. Once. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts every entry, one after another: modules that several share are then loaded once, and logs stay readable.
+ *
+ * @throws ZappError ENTRY_LOAD, ENTRY_EXPORT, ENTRY_START, SERVER_EXPOSED, CONFIG_CONFLICT; nothing runs then
+ */
+export async function startEntries(options: StartOptions): Promise<Started> {
+  const { manifest, tree, config } = options
+  const entries = new Map<string, RunningEntry>()
+  const release = runsInProcess(manifest) ? claimEnvironment(variablesOf(manifest, config, tree)) : () => {}
+  const stop = async () => {
+    await Promise.all([...entries.values()].map((entry) => entry.close?.()))
+    release()
+  }
+  try {
+    for (const entry of manifest.entries.values()) entries.set(entry.name, await startEntry(entry, options))
+    return { entries, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startEntry(entry: Entry, options: StartOptions): Promise<RunningEntry> {
+  const { tree, dataRoot, onError } = options
+  switch (entry.type) {
+    case 'node':
+      return startNode(tree.root, entry)
+    case 'fetch':
+      return startFetch(tree.root, entry)
+    case 'server': {
+      const spec = await programSpec(entry, { ...options, home: await dataRoot(), container: thisProcess })
+      return startServer(spec, (error) => onError(error, `entry ${entry.name}`))
+    }
+    default:
+      // Refused as an unmet need.
+      throw fail('ENTRY_RUNTIME', 'zapp.json', { entry: entry.name, type: entry.type })
+  }
+}
+
+/** Whether code of the app shares this process, and so its environment. Programs have one of their own. */
+export function runsInProcess({ entries }: Manifest): boolean {
+  return [...entries.values()].some(isInProcess)
+}
+
+function isInProcess({ type }: Entry): boolean {
+  return type === 'node' || type === 'fetch'
+}
+
+/** The app's variables: its configuration, what its entries ask for, and where its data is. */
+function variablesOf(manifest: Manifest, config: Variables, tree: RunTree): Variables {
+  const variables = new Map<string, string | undefined>()
+  for (const { env } of [...manifest.entries.values()].filter(isInProcess)) {
+    for (const [name, value] of Object.entries(env)) {
+      // Entries of one app share this process too.
+      if (variables.has(name) && variables.get(name) !== value) throw fail('CONFIG_CONFLICT', '', { name })
+      variables.set(name, value)
+    }
+  }
+  for (const [name, value] of config) if (value !== undefined || !variables.has(name)) variables.set(name, value)
+  for (const { name, env } of manifest.data.values()) if (env !== undefined) variables.set(env, tree.data.get(name))
+  return variables
+}
