@@ -8,7 +8,8 @@ export type ExpressMiddleware = (req: IncomingMessage, res: ServerResponse, next
  * An app as middleware of Express 4 or 5.
  *
  * ```ts
- * outer.use('/shop', express(await loadApp('shop-1.2.0.zapp')))
+ * import { zapp } from 'zapp/express'
+ * outer.use('/shop', zapp(await loadApp('shop-1.2.0.zapp')))
  * ```
  *
  * The path may be given here, to {@link loadApp} as `mount`, or to both; only an app whose manifest has a `base` needs
@@ -18,6 +19,14 @@ export type ExpressMiddleware = (req: IncomingMessage, res: ServerResponse, next
  * Put it before body parsers: a request has one body, and the app wants to read it. WebSocket upgrades do not pass
  * through Express; give them to the app with `server.on('upgrade', app.upgrade)`.
  */
-export function express(app: Pick<App, 'listener'>): ExpressMiddleware {
-  return (req, res, next) => app.listener(req, res, next)
+export function zapp(app: Pick<App, 'listener'>): ExpressMiddleware {
+  return (req, res, next) => {
+    // Express 4 leaves the query here, parsed as the outer app wants it. The app's own framework would take that over.
+    const query = Object.getOwnPropertyDescriptor(req, 'query')
+    if (query) Reflect.deleteProperty(req, 'query')
+    app.listener(req, res, (error) => {
+      if (query) Object.defineProperty(req, 'query', query)
+      next(error)
+    })
+  }
 }

@@ -1,14 +1,16 @@
 import type { App } from '../runtimes/load.ts'
 import { isOutside } from './is-outside.ts'
 
-/** As Bun, Deno, srvx, workers and others call a server: what comes after the request is the host's own affair. */
-export type FetchHandler = (request: Request, ...host: never[]) => Response | Promise<Response>
-
-export interface FetchOptions<Next extends FetchHandler = FetchHandler> {
+export interface FetchOptions<Host extends unknown[]> {
   /** Answers requests outside the app's mount, called as the host calls. Default: the app answers them, with 404. */
-  readonly next?: Next
+  readonly next?: (request: Request, ...host: Host) => Response | Promise<Response>
   /** The host has cut the app's mount off `request.url` (the `mount()` of Hono and h3): it is put back. Default false. */
   readonly cut?: boolean
+}
+
+/** What Bun, Deno, workers and others pass beside the request is theirs, and goes to `next` only. */
+export interface FetchHandler<Host extends unknown[]> {
+  readonly fetch: (request: Request, ...host: Host) => Promise<Response>
 }
 
 /**
@@ -28,19 +30,19 @@ export interface FetchOptions<Next extends FetchHandler = FetchHandler> {
  * A request whose body was read cannot be given to the app. There are no upgrades: a `Response` cannot carry them. On a
  * host with `http.Server` use `zapp/node-http`.
  */
-export function zapp<Next extends FetchHandler = FetchHandler>(
+export function zapp<Host extends unknown[] = unknown[]>(
   app: Pick<App, 'fetch' | 'mount'>,
-  { next, cut = false }: FetchOptions<Next> = {},
-): { readonly fetch: (...args: Parameters<Next>) => Promise<Response> } {
+  { next, cut = false }: FetchOptions<Host> = {},
+): FetchHandler<Host> {
   return {
-    async fetch(...args) {
-      const request = cut ? below(app.mount, args[0]) : args[0]
-      return next && isOutside(app, request) ? next(...args) : app.fetch(request)
+    async fetch(received, ...host) {
+      const request = cut ? putBack(app.mount, received) : received
+      return next && isOutside(app, request) ? next(received, ...host) : app.fetch(request)
     },
   }
 }
 
-function below(mount: string, request: Request): Request {
+function putBack(mount: string, request: Request): Request {
   const url = new URL(request.url)
   url.pathname = mount + url.pathname
   return new Request(url, request)

@@ -5,7 +5,7 @@ import { isOutside } from './is-outside.ts'
 export type HonoHandler = (
   context: { readonly req: { readonly raw: Request } },
   next: () => Promise<void>,
-) => Promise<Response | void>
+) => Promise<Response | undefined>
 
 /**
  * An app as a handler of Hono, on Node (`@hono/node-server`) and wherever else Hono runs over `fetch`.
@@ -24,5 +24,15 @@ export type HonoHandler = (
  * .on('upgrade', app.upgrade)`.
  */
 export function zapp(app: Pick<App, 'fetch' | 'mount'>): HonoHandler {
-  return async ({ req: { raw } }, next) => (isOutside(app, raw) ? next() : app.fetch(raw))
+  return async ({ req: { raw } }, next) => {
+    if (!isOutside(app, raw)) return app.fetch(raw).catch((error) => orGone(raw, error))
+    await next()
+    return undefined
+  }
+}
+
+/** The client went away: Hono would report an error for what is none. Nobody gets this answer. */
+function orGone({ signal }: Request, error: unknown): Response {
+  if (signal.aborted) return new Response(null, { status: 499 })
+  throw error
 }

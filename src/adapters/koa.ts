@@ -43,6 +43,7 @@ export function zapp(app: Pick<App, 'listener'>): KoaMiddleware {
       context.respond = false
       // koa-mount puts `req.url` back when this is done: not before the app is.
       res.once('close', resolve)
+      if (res.closed) resolve(undefined)
       app.listener(req, res, () => {
         res.off('close', resolve)
         res.statusCode = statusCode

@@ -12,38 +12,30 @@ import { makeArchive } from '../helpers/make-archive.ts'
 import { npmTree } from '../helpers/npm-tree.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { settled } from '../helpers/wait.ts'
-
-/** A way in which a container calls an app. */
-export interface Container {
-  readonly name: string
-  /** What `loadApp` gets as `mount`; the app must end up below `/shop` either way. */
-  readonly mount: '' | '/shop'
-  /** Clients connect to it. */
-  readonly sockets: boolean
-  /** Upgrades reach the app below its mount. They pass by a framework, which then cannot cut anything off them. */
-  readonly upgrades: boolean
-  /** What the container answers outside the mount, where it has an answer of its own. */
-  readonly outside?: string
-  start(app: App): Promise<Running>
-}
-
-export interface Running {
-  /** Paths are those of the container: `/shop/…`. */
-  fetch(path: string, init?: RequestInit): Promise<Response>
-  /** 0 without sockets. */
-  readonly port: number
-  close(): Promise<void>
-}
+import type { Container, Running } from './containers.ts'
 
 const TEN_MB = 10_000_000
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const text = Buffer.from('abcdefghij'.repeat(1000))
 
-async function packConformanceApp(): Promise<string> {
+/** What the conformance app is: a listener, a fetch handler, or a program of its own. */
+export type EntryKind = 'node' | 'fetch' | 'server'
+
+async function packConformanceApp(kind: EntryKind): Promise<string> {
   const code = readFileSync(join(import.meta.dirname, 'conformance-app.js'))
-  const files = { 'app.js': code, 'public/file.txt': text, 'public/docs/index.html': 'docs', ...npmTree('ws') }
+  const others = ['server', 'fetch'].map((name) => [
+    `${name}.js`,
+    readFileSync(join(import.meta.dirname, `conformance-${name}.js`)),
+  ])
+  const files = {
+    'app.js': code,
+    ...Object.fromEntries(others),
+    'public/file.txt': text,
+    'public/docs/index.html': 'docs',
+    ...npmTree('ws'),
+  }
   const manifest = {
-    entry: { type: 'node', module: 'app.js', websocket: true },
+    entry: { ...ENTRIES[kind], websocket: true },
     routes: {
       '/': { static: 'public', else: { entry: 'main' } },
       '/stripped/*': { entry: 'main', strip: true },
@@ -54,8 +46,15 @@ async function packConformanceApp(): Promise<string> {
   return makeArchive(await tmpDir(), manifest, files)
 }
 
+const ENTRIES = {
+  node: { type: 'node', module: 'app.js' },
+  fetch: { type: 'fetch', module: 'fetch.js' },
+  server: { type: 'server', run: ['{node}', 'server.js'] },
+}
+
 /** What every container must give every app. `app.fetch` and the adapters differ in nothing that an app can see. */
-export function conformance(container: Container): void {
+export function conformance(container: Container, kind: EntryKind = 'node'): void {
+  const name = kind === 'node' ? container.name : `${container.name}, ${kind}`
   let app: App
   let running: Running
   const errors: [unknown, string][] = []
@@ -73,7 +72,7 @@ export function conformance(container: Container): void {
   beforeAll(async () => {
     const cache = join(await tmpDir(), 'cache')
     const onError = (error: unknown, where: string) => void errors.push([error, where])
-    app = await loadApp(await packConformanceApp(), { mount: container.mount, cache, onError })
+    app = await loadApp(await packConformanceApp(kind), { mount: container.mount, cache, onError })
     running = await container.start(app)
   })
 
@@ -82,19 +81,24 @@ export function conformance(container: Container): void {
     await app.close({ graceMs: 0 })
   })
 
-  describe(`${container.name}: requests`, () => {
+  describe(`${name}: requests`, () => {
     it('arrive with method, headers and their own part of the path', async () => {
       const got = await inspect('/inspect/me?a=1&b=%20', { method: 'PATCH', headers: { 'X-A': 'one' } })
       expect(got).toMatchObject({ method: 'PATCH', url: '/inspect/me?a=1&b=%20', baseUrl: '/shop' })
-      expect(got.originalUrl).toBe('/shop/inspect/me?a=1&b=%20')
+      if (kind === 'node') expect(got.originalUrl).toBe('/shop/inspect/me?a=1&b=%20')
       expect(got.headers['x-a']).toBe('one')
-      expect(got.headers.host).toMatch(/./)
+      // A fetch handler is asked for the host by its URL; where there is no connection nobody has written the field.
+      if (kind !== 'fetch' || container.sockets === true) expect(got.headers.host).toMatch(/./)
     })
 
     it('keep encoded slashes and odd escapes as they were sent', async () => {
       for (const url of ['/a%2Fb', '/a%2fb%5Cc', '/%E4', '/x?a=%2F&a=%zz', '/a;b=c', "/!$&'()*+,=:@"]) {
-        expect((await inspect(url)).url).toBe(url)
+        if (!container.refuses?.paths.includes(url)) expect((await inspect(url)).url).toBe(url)
       }
+    })
+
+    it(`of paths that the container refuses never come: ${container.refuses?.why ?? 'there are none'}`, async () => {
+      for (const url of container.refuses?.paths ?? []) expect((await get(url)).status, url).toBe(400)
     })
 
     it('have the prefix of a route moved where it is stripped', async () => {
@@ -102,7 +106,9 @@ export function conformance(container: Container): void {
     })
 
     it('for the mount itself have a path', async () => {
-      expect(await inspect('?q=1')).toMatchObject({ url: '/?q=1', baseUrl: '/shop', originalUrl: '/shop?q=1' })
+      const got = await inspect('?q=1')
+      expect(got).toMatchObject({ url: '/?q=1', baseUrl: '/shop' })
+      if (kind === 'node') expect(got.originalUrl).toBe('/shop?q=1')
     })
 
     it('outside the mount are not the app’s', async () => {
@@ -125,7 +131,7 @@ export function conformance(container: Container): void {
       const pending = get('/echo', { method: 'POST', body: upload.readable, duplex: 'half' } as RequestInit)
       void writer.write(Buffer.from('one'))
       // fetch() gives the response of a socket only when the request is complete; app.fetch gives it at once.
-      if (!container.sockets) {
+      if (container.sockets !== true) {
         const reader = (await pending).body!.getReader()
         expect(Buffer.from((await reader.read()).value!).toString()).toBe('one')
         void writer.write(Buffer.from('two'))
@@ -171,12 +177,12 @@ export function conformance(container: Container): void {
       const pending = get('/upload?upload', init)
       await signal('upload')
       abort.abort()
-      await expect(pending).rejects.toThrow()
+      await gone(pending)
       await seen('aborted', 'upload')
     })
   })
 
-  describe(`${container.name}: answers`, () => {
+  describe(`${name}: answers`, () => {
     it('carry 10 MB that arrive as they were made', async () => {
       const answer = await get(`/bytes?${TEN_MB}`)
       const bytes = new Uint8Array(await answer.arrayBuffer())
@@ -211,7 +217,7 @@ export function conformance(container: Container): void {
       pending.catch(() => {})
       await seen('begun', 'silent')
       early.abort()
-      await expect(pending).rejects.toThrow()
+      await gone(pending)
       await seen('closed', 'silent')
     })
 
@@ -246,17 +252,19 @@ export function conformance(container: Container): void {
         const answer = await get(path!)
         expect(answer.status).toBe(500)
         expect(await answer.text()).not.toContain(message)
-        expect(errors.pop()).toMatchObject([{ message }, 'entry main'])
+        if (kind !== 'server') expect(errors.pop()).toMatchObject([{ message }, 'entry main'])
       }
       expect((await get('/inspect')).status).toBe(200)
     })
 
     it('that break off in the middle do not look whole', async () => {
-      await expect(get('/break').then((answer) => answer.text())).rejects.toThrow()
+      // Hono on Node holds an answer's first parts back for a moment, and can still make a 500 of it.
+      const answer = get('/break').then(async (got) => [got.status, await got.text()])
+      expect(await answer.catch(() => [500])).toContain(500)
     })
   })
 
-  describe(`${container.name}: static files`, () => {
+  describe(`${name}: static files`, () => {
     const plain = { 'Accept-Encoding': 'identity' }
 
     it('are sent with tag and length, HEAD without content', async () => {
@@ -302,8 +310,9 @@ export function conformance(container: Container): void {
     })
   })
 
-  describe(`${container.name}: connections`, () => {
-    it.runIf(container.upgrades)('may be upgraded to WebSockets, others are refused in words', async () => {
+  describe(`${name}: connections`, () => {
+    it('may be upgraded to WebSockets, others are refused in words', async ({ skip }) => {
+      if (container.upgrades !== true) return skip(container.upgrades)
       const { port } = running
       const socket = new WebSocket(`ws://127.0.0.1:${port}/shop/ws`)
       await once(socket, 'open')
@@ -318,7 +327,8 @@ export function conformance(container: Container): void {
       expect(answer.headers.connection).toBe('close')
     })
 
-    it.runIf(container.sockets)('are kept for the next request, also when two come at once', async () => {
+    it('are kept for the next request, also when two come at once', async ({ skip }) => {
+      if (container.sockets !== true) return skip(container.sockets)
       const { port } = running
       const socket = connect(port, '127.0.0.1')
       const line = (path: string, more = '') => `GET /shop${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`
@@ -330,6 +340,12 @@ export function conformance(container: Container): void {
       expect(got.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 206', 'HTTP/1.1 200', 'HTTP/1.1 200'])
     })
   })
+}
+
+/** The client has aborted. A framework that is called by fetch may make an answer of that, which nobody gets. */
+async function gone(pending: Promise<Response>): Promise<void> {
+  const answer = await pending.catch(() => undefined)
+  expect([undefined, 499]).toContain(answer?.status)
 }
 
 /** fetch() cannot do it: write a part, see it echoed, write the next. */
