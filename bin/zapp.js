@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The edge between the process and the command line, which knows no process: see src/cli/main.ts.
 import { readFileSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { run } from '../dist/cli/main.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
@@ -20,7 +21,14 @@ for (const stream of [process.stdout, process.stderr]) {
 // The first signal asks the command to stop and clean up; a second one ends the process at once, as without handlers.
 const stop = new AbortController()
 const signals = /** @type {const} */ (['SIGINT', 'SIGTERM'])
+/** @type {((signal: NodeJS.Signals) => void) | undefined} */
+let passTo
 const onSignal = (/** @type {NodeJS.Signals} */ signal) => {
+  if (passTo) {
+    // A Ctrl-C has reached every program of the terminal already.
+    if (signal !== 'SIGINT' || !isatty(0)) passTo(signal)
+    return
+  }
   for (const name of signals) process.off(name, onSignal)
   stop.abort(signal)
 }
@@ -32,7 +40,15 @@ const code = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   env: process.env,
   signal: stop.signal,
+  passSignals(to) {
+    passTo = to
+  },
   version,
 })
 process.exitCode = lost || code
 for (const name of signals) process.off(name, onSignal)
+
+// An app that ran in this process may have left a timer or a connection behind: nothing is waited for but the output,
+// and, one turn later, the errors of writing it.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))))
+setImmediate(() => process.exit())

@@ -7,4 +7,4 @@ export { describe, type ErrorCode, type Finding, type Severity, ZappError } from
 export type { Limits } from './format/limits.ts'
 export type { Manifest } from './format/manifest-types.ts'
 export { type PackOptions, type PackResult, pack } from './pack/pack.ts'
-export { type App, type CloseOptions, type LoadOptions, loadApp } from './runtimes/load.ts'
+export { type App, type CloseOptions, type LoadOptions, type LogLine, loadApp } from './runtimes/load.ts'

@@ -1,13 +1,15 @@
 import type { Command } from 'commander'
-import type { ExitCode } from './exit-codes.ts'
 import type { Ui } from './ui.ts'
 
 /** What a file in commands/ exports. */
 export interface CliCommand<Args extends unknown[] = unknown[], Flags extends object = object> {
   /** Adds options, descriptions of arguments, and examples to the command. */
   define(command: Command): void
-  /** Does the work. Throws ZappError; never prints an error itself, never exits. */
-  run(ui: Ui, args: Args, flags: Flags): Promise<ExitCode>
+  /**
+   * Does the work and resolves to the exit code. Throws ZappError; never prints an error itself, never exits.
+   * @param typed the end of `args`: what stood behind `--`
+   */
+  run(ui: Ui, args: Args, flags: Flags, typed: readonly string[]): Promise<number>
 }
 
 /** What ends a command's help: `notes`, lines of at most 80 characters, and examples with what each does. */

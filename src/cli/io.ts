@@ -15,6 +15,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborted with the name of the signal that asks for the end: SIGINT or SIGTERM. */
   readonly signal: AbortSignal
+  /** From now on signals are for `to` alone, each of them: for a command that only waits for another program. */
+  passSignals(to: (signal: NodeJS.Signals) => void): void
   /** The version that `zapp --version` prints. */
   readonly version: string
 }

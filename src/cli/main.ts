@@ -1,50 +1,10 @@
 import { Command, CommanderError } from 'commander'
-import type { CliCommand } from './command.ts'
-import { EXIT, type ExitCode } from './exit-codes.ts'
+import { COMMANDS, defineCommand } from './command-table.ts'
+import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { reportFailure } from './report.ts'
 import { createUi, type Ui } from './ui.ts'
 import { usage, usageError } from './usage.ts'
-
-interface CommandRow {
-  readonly args: string
-  readonly summary: string
-  readonly load: () => Promise<CliCommand>
-}
-
-/** A command's file is imported when it is asked for: `zapp --version` loads neither zod nor a zip library. */
-const COMMANDS: Readonly<Record<string, CommandRow>> = {
-  pack: {
-    args: '[dir]',
-    summary: 'build the archive of a project',
-    load: async () => (await import('./commands/pack.ts')).pack,
-  },
-  validate: {
-    args: '<path...>',
-    summary: 'report everything wrong in archives, projects or manifests',
-    load: async () => (await import('./commands/validate.ts')).validate,
-  },
-  inspect: {
-    args: '<file>',
-    summary: 'show what an archive holds and needs, running nothing',
-    load: async () => (await import('./commands/inspect.ts')).inspect,
-  },
-  unpack: {
-    args: '<file>',
-    summary: 'write the files of an archive into a new folder',
-    load: async () => (await import('./commands/unpack.ts')).unpack,
-  },
-  repack: {
-    args: '<zip>',
-    summary: 'make an archive of any zip that has a zapp.json',
-    load: async () => (await import('./commands/repack.ts')).repack,
-  },
-  serve: {
-    args: '[path...]',
-    summary: 'serve archives or projects over HTTP',
-    load: async () => (await import('./commands/serve.ts')).serve,
-  },
-}
 
 const ROOT_HELP = `
 Examples:
@@ -59,8 +19,8 @@ Exit code: 0 done, 1 the thing checked is bad, 2 the command line is wrong`
  * The command line: runs one command and resolves to the exit code. Never exits, never throws.
  * @param argv what stands after `zapp`
  */
-export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
-  const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length)
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const [words] = splitAtDashes(argv)
   const ui = createUi(io, words.includes('--json'))
   const debug = words.includes('--debug')
   const [first = '', second] = words.filter((word) => !word.startsWith('-'))
@@ -78,8 +38,8 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-async function parse(argv: readonly string[], name: string, ui: Ui): Promise<ExitCode> {
-  let exitCode: ExitCode = EXIT.done
+async function parse(argv: readonly string[], name: string, ui: Ui): Promise<number> {
+  let exitCode: number = EXIT.done
   const { stdout, stderr, version } = ui.io
   const program = new Command('zapp')
     .description('One file, any container: pack a web app into one .zapp file, check it, serve it.')
@@ -89,7 +49,9 @@ async function parse(argv: readonly string[], name: string, ui: Ui): Promise<Exi
     .usage('<command> [options]')
     .addHelpText('after', ROOT_HELP)
     .exitOverride()
-    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${COMMANDS[command.name()]?.args ?? '[command]'}` })
+    .configureHelp({
+      subcommandTerm: (command) => `${command.name()} ${COMMANDS[command.name()]?.args ?? '[command]'}`,
+    })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
@@ -103,15 +65,20 @@ async function parse(argv: readonly string[], name: string, ui: Ui): Promise<Exi
   for (const [key, row] of Object.entries(COMMANDS)) {
     const command = program.command(key).summary(row.summary)
     if (key !== name) continue
-    const file = await row.load()
-    command.arguments(row.args).description(`${row.summary[0]?.toUpperCase()}${row.summary.slice(1)}.`)
-    file.define(command)
-    command.option('--debug', 'show the stack of an error').action(async () => {
+    const file = await defineCommand(command, row)
+    command.action(async () => {
+      const [words, typed] = splitAtDashes(argv)
       // An unset variable in a script must not mean the working folder.
-      if (command.processedArgs.flat().includes('')) throw usage('an argument is empty', name)
-      exitCode = await file.run(ui, command.processedArgs, command.opts())
+      if (words.includes('')) throw usage('an argument is empty', name)
+      exitCode = await file.run(ui, command.processedArgs, command.opts(), typed)
     })
   }
   await program.parseAsync(argv, { from: 'user' })
   return exitCode
+}
+
+/** What stands before `--`, and behind. */
+function splitAtDashes(argv: readonly string[]): [before: string[], behind: string[]] {
+  const at = argv.includes('--') ? argv.indexOf('--') : argv.length
+  return [argv.slice(0, at), argv.slice(at + 1)]
 }

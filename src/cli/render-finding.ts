@@ -96,7 +96,7 @@ function describeIn(f: Finding, subject: Subject): { message: string; fix: strin
   for (const [key, value] of Object.entries(args)) {
     if (typeof value === 'string') args[key] = subject.names.get(value) ?? value
   }
-  if (subject.file !== '') args.file ??= subject.file
+  if (subject.file !== '') args.file ??= subject.local ?? subject.file
   if (typeof args.file === 'string') args.file = shellWord(args.file)
   const { message, fix } = describe({ ...f, args })
   // A wrong command line may name no command: `zapp  --help`.

@@ -1,26 +1,12 @@
-/**
- * Text from archives and command lines on its way to a terminal.
- *
- * Escaped are: control characters (C0, DEL, C1: cursor movement, colours, the title bar), format characters
- * (direction overrides, zero-width, tags), line separators, lone surrogates, and all that renders as nothing.
- */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+import { escapeUnsafe } from '../errors.ts'
 
-/** The same text with every unsafe character as `\uXXXX`, one for each UTF-16 unit, as JSON writes them. */
-export function safeText(text: string): string {
-  return text.replace(UNSAFE, escapeUnits)
-}
+/** Text from archives and command lines on its way to a terminal: unsafe characters as `\uXXXX`. */
+export const safeText = escapeUnsafe
 
 /** JSON of two-space indentation that is also safe to print: parsing it gives back the same value. */
 export function safeJson(value: unknown): string {
   // The line feeds between members are the only unsafe characters that JSON.stringify puts outside of strings.
-  return JSON.stringify(value, null, 2).replace(UNSAFE, (char) => (char === '\n' ? char : escapeUnits(char)))
-}
-
-function escapeUnits(char: string): string {
-  let out = ''
-  for (let i = 0; i < char.length; i++) out += `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`
-  return out
+  return JSON.stringify(value, null, 2).split('\n').map(escapeUnsafe).join('\n')
 }
 
 const WIDE =

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Ui } from './ui.ts'
 
 /** What findings are about: how to name it, and where the text is that they point into. */
 export interface Subject {
   /** The archive, folder or manifest as the user named it; "" when the finding is about none. */
   readonly file: string
+  /** What it would be called on disk, if that is another name: for next steps. */
+  readonly local?: string
   /** In a folder, `path` of a finding continues `file`; in an archive it is an entry's name. */
   readonly kind: 'archive' | 'folder' | 'file'
   /** Absolute paths that the library was given → as the user named them. */
@@ -28,6 +30,13 @@ export function archiveSubject(ui: Ui, file: string, ...others: readonly string[
       return path === 'zapp.json' ? (await validateArchive(ui.path(file))).manifestText : undefined
     },
   }
+}
+
+/** @param manifestText as far as it was read */
+export function urlSubject(url: string, manifestText?: string): Subject {
+  const text = async (path: string) => (path === 'zapp.json' ? manifestText : undefined)
+  const local = basename(URL.canParse(url) ? new URL(url).pathname : '') || 'FILE'
+  return { file: url, local, kind: 'archive', names: new Map(), text }
 }
 
 export function folderSubject(ui: Ui, dir: string, ...others: readonly string[]): Subject {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { judgeRequestPath, type RequestPath } from '../mount/request-path.ts'
+import { isHostField } from '../runtimes/request-head.ts'
 import { type Reply, refusal } from './reply.ts'
 import { isWebSocket } from './upgrade.ts'
 
@@ -17,12 +18,11 @@ const NEVER_FROM_CLIENTS = /^(?:proxy|forwarded|x-real-ip|x-forwarded-.*)$|_/
 const NOT_PER_HOP: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'content-type'])
 /** Options of Connection that are no field names, and the one field that is needed for an upgrade. */
 const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(['close', 'keep-alive', 'upgrade', ''])
-const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i
 
 /**
  * What stands in front of everything: judges request line and fields as they came in, before any app sees them, and
- * changes `req` so that it holds only what a client may say. SECURITY.md §3, Q01–Q07, Q10, Q14 and P10–P12; what Node's
- * parser refuses by itself (Q02) never comes here.
+ * changes `req` so that it holds only what a client may say. What Node's parser refuses by itself
+ * never comes here; what is wrong with a path is judged again by the mount, FORMAT.md §Request paths.
  */
 export function checkRequest(req: IncomingMessage): Checked {
   const { method = '', url: target = '', rawHeaders: raw, httpVersion: version } = req
@@ -41,7 +41,7 @@ export function checkRequest(req: IncomingMessage): Checked {
     seen.add(name)
   }
   const { host, connection, expect, 'transfer-encoding': coding } = req.headers
-  if (host === undefined ? version === '1.1' : !HOST.test(host)) return refusal(400, 'Host is missing or no host.')
+  if (host === undefined ? version === '1.1' : !isHostField(host)) return refusal(400, 'Host is missing or no host.')
   if (coding !== undefined && version === '1.0') return refusal(400, 'HTTP/1.0 has no transfer codings.')
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return refusal(501, 'Only chunked is understood.')
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { fail } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
-import { type App, loadApp } from '../runtimes/load.ts'
+import { type App, type LogLine, loadApp } from '../runtimes/load.ts'
 import type { Deployment } from './deployment.ts'
 import type { StoredApp } from './prepare.ts'
 
@@ -13,6 +13,7 @@ export interface InProcessOptions {
   readonly cache: string
   readonly data: string | undefined
   readonly onError: (error: unknown, where: string) => void
+  readonly onLog: (line: LogLine) => void
 }
 
 /** Ample for connecting to a database; an app that waits for ever must not keep the others waiting. */
@@ -34,13 +35,15 @@ export class InProcess implements Deployment {
   }
 
   async start(): Promise<void> {
-    const { mount, config, cache, data, onError } = this.#options
-    const loading = loadApp(this.#stored.archive, { mount, config, cache, onError, ...(data && { data }) })
-    this.#app = await inTime(loading, START_MS)
+    const { mount, config, cache, data, onError, onLog } = this.#options
+    const loading = loadApp(this.#stored.archive, { mount, config, cache, onError, onLog, ...(data && { data }) })
+    // Programs have a limit of their own within this one, and can say more about it.
+    const limit = START_MS + (this.manifest.health?.timeout ?? 0)
+    this.#app = await inTime(loading, limit)
     if (this.#app) return
     // Its code cannot be stopped in this process. Should it get there after all, nobody needs it any more.
     loading.then((app) => app.close({ graceMs: 0 })).catch(() => {})
-    const reason = `it was not done after ${START_MS / 1000} seconds`
+    const reason = `it was not done after ${limit / 1000} seconds`
     throw fail('ENTRY_LOAD', this.manifest.name, { module: this.manifest.name, reason })
   }
 

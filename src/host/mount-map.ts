@@ -1,4 +1,4 @@
-/** Values by mount, found by the longest mount that a path is at or below. Whole segments, case-sensitive (P16). */
+/** Values by mount, found by the longest mount that a path is at or below. Whole segments, case-sensitive (FORMAT.md, rule P8). */
 export class MountMap<T> {
   readonly #values = new Map<string, T>()
   /** Segments of the deepest mount: a long path costs no more than this many look-ups. */

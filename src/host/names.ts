@@ -11,7 +11,7 @@ export interface Place {
 const NAMED_VERSION = /^(.+)-([0-9]+\.[0-9]+\.[0-9]+(?:[-+].*)?)$/
 
 /**
- * The names that Tomcat's users know (DESIGN.md §5): `a#b` → `/a/b`, `ROOT` → the root, `shop##1.2.0` → `/shop` at that
+ * The names that Tomcat's users know: `a#b` → `/a/b`, `ROOT` → the root, `shop##1.2.0` → `/shop` at that
  * version. Else the manifest's name, where the stem is `name` or `name-version`, as `zapp pack` names its files; else
  * the stem. A file whose manifest cannot be read is judged by its name alone.
  *

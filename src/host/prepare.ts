@@ -1,7 +1,8 @@
 import { type Archive, openArchive } from '../archive/archive.ts'
+import { repack } from '../archive/repack.ts'
 import { throwIfErrors } from '../errors.ts'
 import { pack } from '../pack/pack.ts'
-import type { Source } from './sources.ts'
+import { isZip, type Source } from './sources.ts'
 import type { Store, StoredFile } from './store.ts'
 
 /** An archive that has been checked whole, open on its private copy. */
@@ -15,12 +16,12 @@ export interface StoredApp {
 
 /**
  * Takes an app into the store and checks every byte of it (passes 1 to 8). A project is packed first, so that it behaves
- * as its archive would. Packing is reproducible: a project that did not change gives the same digest.
+ * as its archive would, and a zip repacked. Both are reproducible: what did not change gives the same digest.
  *
  * @throws ZappError what keeps the archive from being read or the project from being packed
  */
 export async function prepare(source: Source, store: Store, signal: AbortSignal): Promise<StoredApp> {
-  const stored = source.kind === 'archive' ? await store.copy(source.path) : await packInto(source.path, store, signal)
+  const stored = await take(source, store, signal)
   try {
     const archive = await openArchive(stored.file)
     const release = async () => {
@@ -40,8 +41,14 @@ export async function prepare(source: Source, store: Store, signal: AbortSignal)
   }
 }
 
-async function packInto(folder: string, store: Store, signal: AbortSignal): Promise<StoredFile> {
+function take(source: Source, store: Store, signal: AbortSignal): Promise<StoredFile> {
+  if (source.kind === 'project') return make(store, (out) => pack(source.path, { out, signal }))
+  if (isZip(source)) return make(store, (out) => repack(source.path, { out, signal }))
+  return store.copy(source.path)
+}
+
+async function make(store: Store, write: (draft: string) => Promise<unknown>): Promise<StoredFile> {
   const draft = store.draft()
-  await pack(folder, { out: draft, signal })
+  await write(draft)
   return store.adopt(draft)
 }

@@ -8,7 +8,7 @@ import { findAnswer, STARTING } from './find-answer.ts'
 import { Front } from './front.ts'
 import { InProcess, type InProcessOptions } from './in-process.ts'
 import { prepare } from './prepare.ts'
-import { findRoot, listSources, type Root, type Source } from './sources.ts'
+import { findRoot, isZip, listSources, type Root, type Source } from './sources.ts'
 import type { AppStatus, HostEvent } from './status.ts'
 import { openStore } from './store.ts'
 import { type Watcher, watchApps } from './watch.ts'
@@ -17,7 +17,7 @@ export type { AccessRecord } from './access-log.ts'
 export type { AppStatus, HostEvent } from './status.ts'
 
 export interface ServeApp {
-  /** An archive, a project folder, or a folder that holds archives and project folders. */
+  /** An archive, a zip with a manifest, a project folder, or a folder that holds archives and project folders. */
   readonly path: string
   /** `""`, `"/"` or `"/shop"`; not for a folder of apps. Default: the root for the only app, else by its name. */
   readonly mount?: string
@@ -76,7 +76,11 @@ export async function serve(options: ServeOptions): Promise<Host> {
   let phase: 'reading' | 'starting' | 'up' = 'reading'
 
   const apps = new Apps({
-    prepare: (source) => prepare(source, store, stopping.signal),
+    async prepare(source) {
+      const stored = await prepare(source, store, stopping.signal)
+      if (isZip(source)) log({ type: 'repacked', source: source.path })
+      return stored
+    },
     deploy: (stored, mount) => new InProcess(stored, { mount, cache, ...settingsFor(stored.archive.manifest) }),
     mountOf: ({ root }, stored) => root.mount ?? (alone ? rootOr(stored?.archive.manifest.base) : undefined),
     // Where an app's failure is thrown, it is not said a second time.
@@ -90,13 +94,14 @@ export async function serve(options: ServeOptions): Promise<Host> {
   let watcher: Watcher | undefined
   let closing: Promise<void> | undefined
 
-  function settingsFor(manifest: Manifest): Pick<InProcessOptions, 'config' | 'data' | 'onError'> {
+  function settingsFor(manifest: Manifest): Pick<InProcessOptions, 'config' | 'data' | 'onError' | 'onLog'> {
     const given = configFor(manifest, { ...fileValues, ...options.config })
     return {
       // A single app is told all names, so that it can report unknown ones with everything else that it misses.
       config: alone ? { ...given, ...options.config } : given,
       data: options.data === undefined ? undefined : join(options.data, manifest.name),
       onError: (error, where) => log({ type: 'error', app: manifest.name, error, where }),
+      onLog: (line) => log({ type: 'log', app: manifest.name, line }),
     }
   }
 

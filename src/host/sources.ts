@@ -17,7 +17,7 @@ export interface Source {
   /** Absolute. */
   readonly path: string
   readonly kind: 'archive' | 'project'
-  /** What names it in the way of Tomcat: the file's name without `.zapp`, or the folder's name. */
+  /** What names it in the way of Tomcat: the file's name without its ending, or the folder's name. */
   readonly stem: string
   readonly modifiedMs: number
   readonly root: Root
@@ -68,8 +68,13 @@ async function isProject(folder: string): Promise<boolean> {
   return found.includes(true)
 }
 
+/** A zip that its user names is taken for what it may become. In a folder of apps it is left alone. */
+export function isZip({ path, kind }: Pick<Source, 'path' | 'kind'>): boolean {
+  return kind === 'archive' && /\.zip$/i.test(path)
+}
+
 function toSource(root: Root, path: string, kind: Source['kind'], stats: Stats | undefined): Source {
-  const stem = kind === 'archive' ? basename(path, EXTENSION) : basename(path)
+  const stem = kind === 'archive' ? basename(path).replace(/\.(?:zapp|zip)$/i, '') : basename(path)
   return { path, kind, stem, modifiedMs: stats?.mtimeMs ?? 0, root }
 }
 

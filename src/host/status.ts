@@ -1,4 +1,5 @@
 import type { ZappError } from '../errors.ts'
+import type { LogLine } from '../runtimes/load.ts'
 import type { AccessRecord } from './access-log.ts'
 
 /** An app as the outside sees it. */
@@ -26,7 +27,11 @@ export type HostEvent =
   /** A new version failed. `kept`: the version before it goes on serving. */
   | { readonly type: 'failed'; readonly app: AppStatus; readonly error: ZappError; readonly kept: boolean }
   | { readonly type: 'removed'; readonly app: AppStatus }
+  /** A zip was made an archive for this run. */
+  | { readonly type: 'repacked'; readonly source: string }
   /** Of two files for one mount this one was left aside. */
   | { readonly type: 'shadowed'; readonly source: string; readonly by: string; readonly mount: string }
+  /** What a program of the app printed. `app` is the manifest's name. */
+  | { readonly type: 'log'; readonly app: string; readonly line: LogLine }
   /** An error inside an app or while answering a request. `app` is the manifest's name. */
   | { readonly type: 'error'; readonly app: string; readonly error: unknown; readonly where: string }

@@ -32,7 +32,7 @@ export interface Store {
 
 /**
  * Holds the copies that are served: the file that a user may overwrite at any moment is read once, then never again
- * (SECURITY.md §0.5). It is a folder of this process in the cache; a host that was killed has its own swept with the
+ * (FORMAT.md §Security considerations). It is a folder of this process in the cache; a host that was killed has its own swept with the
  * cache's other unfinished work.
  *
  * @throws ZappError CACHE_UNTRUSTED, CACHE_NONE, CACHE_READ_ONLY

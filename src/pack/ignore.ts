@@ -26,7 +26,7 @@ export const DEFAULT_IGNORES: readonly string[] = [
 export interface IgnoreRule {
   /** The pattern as it was written. */
   readonly rule: string
-  /** `default`, or `<path of the .zappignore>:<line>`. */
+  /** `default`, `detected` (the project is of a kind that needs it not), or `<path of the .zappignore>:<line>`. */
   readonly from: string
 }
 
@@ -63,10 +63,10 @@ export class IgnoreRules {
     this.add(text.replace(/^\ufeff/, ''), base)
   }
 
-  /** Adds the lines of the `.zappignore` in `base`. */
-  add(text: string, base: string): void {
+  /** Adds the lines of the `.zappignore` in `base`, or those that Zapp itself would write there. */
+  add(text: string, base: string, origin?: 'detected'): void {
     for (const [i, line] of text.split(/\r?\n/).entries()) {
-      const mark = `${base === '' ? '' : `${base}/`}${FILE}:${i + 1}`
+      const mark = origin ?? `${base === '' ? '' : `${base}/`}${FILE}:${i + 1}`
       const pattern = line.replace(/(?<!\\)\s+$/, '')
       if (pattern === '' || pattern.startsWith('#')) continue
       this.#addRule(this.#own, rebase(pattern, base), pattern, mark)

@@ -53,11 +53,18 @@ export function ownFiles(root: string, rules: IgnoreRules, out: string | undefin
 }
 
 function isImporter(root: string, folder: string): boolean {
-  const json = readPackageJson(folder)
-  if (!json) return false
-  if (folder === root || existsSync(join(folder, 'node_modules'))) return true
-  const link = json.name === undefined ? undefined : join(root, 'node_modules', json.name)
-  return link !== undefined && existsSync(link) && realpathSync.native(link) === folder
+  if (!existsSync(join(folder, 'package.json'))) return false
+  return folder === root || existsSync(join(folder, 'node_modules')) || isMember(root, folder)
+}
+
+/** Templates and test data hold files named package.json that are none: only what can be read counts. */
+function isMember(root: string, folder: string): boolean {
+  try {
+    const name = readPackageJson(folder)?.name
+    return name !== undefined && realpathSync.native(join(root, 'node_modules', name)) === folder
+  } catch {
+    return false
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { MANIFEST, SBOM } from '../archive/holdings.ts'
 import { compareNames } from '../archive/name-order.ts'
 import { type Writer, writeArchive } from '../archive/writer.ts'
 import { type Finding, finding, throwIfErrors } from '../errors.ts'
+import { PACKER } from './packer.ts'
 import { type PackPlan, type PlannedFile, planPack } from './plan.ts'
 import { CHANGED } from './read-file.js'
 import { type Read, readFiles } from './read-files.ts'
@@ -25,6 +26,8 @@ export interface PackOptions {
   readonly out?: string
   /** Entry names that may look like secrets. */
   readonly allowSecrets?: readonly string[]
+  /** What {@link planPack} gave for the same project a moment ago: saves making it again. */
+  readonly plan?: PackPlan
   readonly onProgress?: (progress: PackProgress) => void
   readonly signal?: AbortSignal
 }
@@ -56,21 +59,20 @@ export interface PackResult {
 export async function pack(dir: string, options: PackOptions = {}): Promise<PackResult> {
   const started = performance.now()
   options.onProgress?.({ phase: 'plan', done: 0, total: 0 })
-  const plan = await planPack(dir, options)
+  const plan = options.plan ?? (await planPack(dir, options))
   options.signal?.throwIfAborted()
 
-  const { PACKER } = await import('./packer.ts')
-  const { sbom } = await import('./sbom.ts')
   const report = new SizeReport(plan.packages)
   const out = options.out ?? join(plan.dir, plan.defaultName)
   const fill = async (writer: Writer) => {
     await writer.text(MANIFEST, plan.manifestBytes)
-    const native = await writeTree(writer, plan, report, options)
-    await writer.text(SBOM, sbom(plan.manifest, plan.graph, PACKER))
-    const packages = plan.packages.map(({ optional, ...row }) => row)
+    const { native, bill } = await writeTree(writer, plan, report, options)
+    await writer.text(SBOM, bill)
+    const packages = plan.packages.map(({ optional, nativeOf, ...row }) => row)
     await writer.text(BUILD_INFO_PATH, formatBuildInfo({ v: 1, packer: PACKER, packages, native }))
   }
   const { warnings, ...written } = await writeArchive(out, fill, {
+    contentChecked: true,
     ...(options.signal ? { signal: options.signal } : {}),
     onWritten: (bytes) => options.onProgress?.({ phase: 'check', done: 0, total: bytes }),
   })
@@ -93,10 +95,13 @@ async function writeTree(writer: Writer, plan: PackPlan, report: SizeReport, opt
   const folders = plan.folders.values()
   let folder = folders.next()
   const files = plan.files.values()
+  let bill: Uint8Array | undefined
   let done = 0
   options.onProgress?.({ phase: 'write', done, total: plan.bytes })
   const jobs = plan.files.map((file) => job(file, allowed))
   for await (const result of readFiles(jobs, options.signal)) {
+    // The workers have the next batches before them: now it costs no time.
+    bill ??= await sbomOf(plan)
     const file = files.next().value!
     done += file.size
     options.onProgress?.({ phase: 'write', done, total: plan.bytes })
@@ -114,7 +119,13 @@ async function writeTree(writer: Writer, plan: PackPlan, report: SizeReport, opt
   }
   throwIfErrors(findings)
   for (; !folder.done; folder = folders.next()) await writer.folder(folder.value)
-  return native
+  return { native, bill: bill ?? (await sbomOf(plan)) }
+}
+
+/** The library is loaded late: it takes as long as packing a small project. */
+async function sbomOf(plan: PackPlan): Promise<Uint8Array> {
+  const { sbom } = await import('./sbom.ts')
+  return sbom(plan.manifest, plan.graph, PACKER)
 }
 
 function job(file: PlannedFile, allowed: ReadonlySet<string>) {

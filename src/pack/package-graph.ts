@@ -1,10 +1,11 @@
-import { realpathSync, statSync } from 'node:fs'
+import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
 import { compareNames } from '../archive/name-order.ts'
 import { type Finding, finding } from '../errors.ts'
+import { equalPackages } from './equal-packages.ts'
 import { type PackageJson, readPackageJson } from './package-json.ts'
 
-/** A package on disk. One real path is one package: what Node loads as one module instance. */
+/** A package on disk: one real path, or several that hold equal copies ({@link equalPackages}). */
 export interface Package {
   /** Folder, links resolved. */
   readonly real: string
@@ -50,15 +51,21 @@ export interface PackageGraph {
  * Walks the production dependencies of the importers as Node resolves them: for each folder upwards
  * `node_modules/<name>`, links followed, the package's identity its real path. So npm, pnpm, yarn and their workspaces
  * are all the same to it. devDependencies are not followed.
+ *
+ * @param importers `traced`: its node_modules hold exactly what is needed ({@link isTraced}), so all of that is asked
+ *   for, what is not there is not missing, and nothing is looked for above
  */
 export function readPackageGraph(
-  importers: readonly { path: string; real: string; json: PackageJson }[],
+  importers: readonly { path: string; real: string; json: PackageJson; traced?: boolean }[],
 ): PackageGraph {
   const packages = new Map<string, Package>()
   const findings: Finding[] = []
   const found = new Map<string, string | undefined>()
+  const traced = importers.filter((importer) => importer.traced).map(({ real }) => real)
+  const tracedBy = (dir: string) => traced.find((real) => dir === real || dir.startsWith(`${real}${sep}`))
 
   const find = (name: string, from: string): string | undefined => {
+    const top = tracedBy(from)
     for (let dir = from; ; dir = dirname(dir)) {
       if (basename(dir) !== 'node_modules') {
         const candidate = join(dir, 'node_modules', name)
@@ -66,7 +73,7 @@ export function readPackageGraph(
         const real = found.get(candidate)
         if (real !== undefined) return real
       }
-      if (dir === dirname(dir)) return undefined
+      if (dir === top || dir === dirname(dir)) return undefined
     }
   }
 
@@ -89,13 +96,16 @@ export function readPackageGraph(
       const target = find(name, real)
       if (target !== undefined) return [{ name, kind, target: enter(target, name) }]
       // A missing peer is between the app and its package manager: on this disk the code runs without it.
-      if (kind === 'dependency') findings.push(finding('DEP_MISSING', path, { package: who, dependency: name }))
+      if (kind === 'dependency' && tracedBy(real) === undefined) {
+        findings.push(finding('DEP_MISSING', path, { package: who, dependency: name }))
+      }
       return []
     })
 
-  const roots = importers.map(({ path, real, json }) => {
+  const roots = importers.map(({ path, real, json, traced }) => {
     const file = join(path, 'package.json').replaceAll(sep, '/')
-    return { path, real, edges: edgesOf(json, real, json.name ?? (path || 'the project'), file) }
+    const asked = traced ? { ...EMPTY, dependencies: installed(real) } : json
+    return { path, real, edges: edgesOf(asked, real, json.name ?? (path || 'the project'), file) }
   })
   // Grows while it is walked.
   for (const [pkg, edges] of edgesByPackage)
@@ -107,16 +117,31 @@ export function readPackageGraph(
       if (target) edges.push({ name, kind, target })
     }
   }
+  const same = equalPackages(packages.values(), (pkg) => pkg.linked || tracedBy(pkg.real) !== undefined)
+  const merged = (edges: readonly Edge[]) => edges.map((edge) => ({ ...edge, target: same.get(edge.target)! }))
+  for (const edges of edgesByPackage.values()) edges.splice(0, edges.length, ...merged(edges))
+  const mergedRoots = roots.map((root) => ({ ...root, edges: merged(root.edges) }))
   return {
-    importers: roots,
-    packages,
-    required: required(roots),
+    importers: mergedRoots,
+    packages: new Map([...packages].filter(([, pkg]) => same.get(pkg) === pkg)),
+    required: required(mergedRoots),
     findings,
     lookUp(name, from) {
-      const real = find(name, from)
-      return real === undefined ? undefined : packages.get(real)
+      const pkg = packages.get(find(name, from) ?? '')
+      return pkg && same.get(pkg)
     },
   }
+}
+
+/** The names of the packages in a folder's node_modules, each asked for in any version. */
+function installed(folder: string): Record<string, string> {
+  const list = (dir: string) => readdirSync(dir).filter((name) => !name.startsWith('.'))
+  const modules = join(folder, 'node_modules')
+  if (!statSync(modules, { throwIfNoEntry: false })) return {}
+  const names = list(modules).flatMap((name) =>
+    name.startsWith('@') ? list(join(modules, name)).map((inner) => `${name}/${inner}`) : [name],
+  )
+  return Object.fromEntries(names.map((name) => [name, '*']))
 }
 
 const EMPTY: PackageJson = {
@@ -127,6 +152,7 @@ const EMPTY: PackageJson = {
   peerDependencies: {},
   optionalPeers: [],
   bundled: [],
+  commands: {},
   bin: [],
 }
 

@@ -19,7 +19,9 @@ export interface PackageJson {
   readonly optionalPeers: readonly string[]
   readonly bundled: readonly string[]
   readonly files?: readonly string[]
-  /** Files that commands start. */
+  /** Commands that it installs, and the files that they start. */
+  readonly commands: Readonly<Record<string, string>>
+  /** Those files. */
   readonly bin: readonly string[]
 }
 
@@ -47,6 +49,7 @@ export function readPackageJson(dir: string): PackageJson | undefined {
 function normalise(json: Record<string, unknown>): PackageJson {
   const dependencies = strings(json.dependencies)
   const bundled = json.bundleDependencies ?? json.bundledDependencies
+  const commands = isString(json.bin) ? { [commandName(json.name)]: json.bin } : strings(json.bin)
   return {
     ...text('name', json.name),
     ...text('version', json.version),
@@ -62,8 +65,14 @@ function normalise(json: Record<string, unknown>): PackageJson {
     optionalPeers: optionalPeers(json),
     bundled: bundled === true ? Object.keys(dependencies) : Array.isArray(bundled) ? bundled.filter(isString) : [],
     ...(Array.isArray(json.files) ? { files: json.files.filter(isString) } : {}),
-    bin: isString(json.bin) ? [json.bin] : Object.values(strings(json.bin)),
+    commands,
+    bin: Object.values(commands),
   }
+}
+
+/** A single command has the package's name, without the scope. */
+function commandName(name: unknown): string {
+  return isString(name) ? name.replace(/^@[^/]*\//, '') : ''
 }
 
 function optionalPeers(json: Record<string, unknown>): readonly string[] {

@@ -1,18 +1,20 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, posix, resolve } from 'node:path'
 import { compareNames } from '../archive/name-order.ts'
 import { type Finding, fail, throwIfErrors } from '../errors.ts'
-import { parseManifest } from '../format/manifest-parse.ts'
+import { type ParsedManifest, parseManifest } from '../format/manifest-parse.ts'
 import { checkManifestPaths } from '../format/manifest-paths.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { detectProject } from './detect.ts'
 import { IgnoreRules } from './ignore.ts'
-import { ownFiles } from './own-files.ts'
+import { type OwnFiles, ownFiles } from './own-files.ts'
 import { packageFiles } from './package-files.ts'
 import { type PackageGraph, readPackageGraph } from './package-graph.ts'
 import { readPackageJson } from './package-json.ts'
 import { checkSizes, findSecrets, judgeNames } from './plan-checks.ts'
-import { relay } from './relay.ts'
+import { platformPackages } from './platform-packages.ts'
+import { type Placement, relay } from './relay.ts'
+import { isTraced } from './traced.ts'
 
 /** A file that goes into the archive. */
 export interface PlannedFile {
@@ -36,6 +38,8 @@ export interface PlannedPackage {
   readonly license?: string
   /** Reached only through optionalDependencies. */
   readonly optional: boolean
+  /** Folder of the package whose native code for one system it is; that one's `optional` is then its own. */
+  readonly nativeOf?: string
 }
 
 /** Something of the project that is not packed; the topmost folder or file only. Folders end in "/". */
@@ -43,7 +47,10 @@ export interface LeftOut {
   readonly path: string
   /** The pattern that says so, as it was written; for names that Zapp itself writes, the name. */
   readonly rule: string
-  /** `default`, `format` (Zapp writes it anew), or where the pattern stands: `sub/.zappignore:3`. */
+  /**
+   * `default`, `detected` (a build made it needless), `format` (Zapp writes it anew), `manifest` (packages, where no
+   * entry runs on Node), or where the pattern stands: `sub/.zappignore:3`.
+   */
   readonly from: string
 }
 
@@ -85,12 +92,14 @@ export interface PlanOptions {
  */
 export async function planPack(dir: string, options: PlanOptions = {}): Promise<PackPlan> {
   const root = projectFolder(dir)
-  const { manifest, bytes: manifestBytes, because, warnings } = await projectManifest(root)
+  const { manifest, bytes: manifestBytes, because, ignore, warnings, locate } = await projectManifest(root)
   const out = options.out === undefined ? undefined : resolve(options.out)
 
   const rules = new IgnoreRules()
+  rules.add(ignore.join('\n'), '', 'detected')
   const own = ownFiles(root, rules, out && join(realFolder(dirname(out)), basename(out)))
-  const graph = readPackageGraph(runsNode(manifest) ? own.importers.map(withPackageJson) : [])
+  const needsPackages = runsNode(manifest)
+  const graph = readPackageGraph(needsPackages ? own.importers.map(withPackageJson) : [])
   // With packages missing, each missing one would be reported again for every edge that it breaks.
   const laid = graph.findings.length > 0 ? { placements: [], findings: [] } : relay(graph)
   const trees = laid.placements.map((placement) => packageFiles(placement, rules))
@@ -107,7 +116,7 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
     ...judgeNames(files, folders),
     ...graph.findings,
     ...laid.findings,
-    ...manifestPaths(manifest, files, folders),
+    ...manifestPaths(manifest, files, folders, locate),
     ...findSecrets(files, options.allowSecrets ?? []),
     ...checkSizes(files, folders, total),
   ]
@@ -119,19 +128,29 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
     ...(because ? { because } : {}),
     files,
     folders,
-    packages: laid.placements
-      .map(({ path, pkg }) => {
-        const { name, version, json } = pkg
-        const license = json.license === undefined ? {} : { license: json.license }
-        return { name, version, path, ...license, optional: !graph.required.has(pkg) }
-      })
-      .sort((a, b) => compareNames(a.path, b.path)),
+    packages: plannedPackages(laid.placements, graph),
     graph,
-    leftOut: own.leftOut,
+    leftOut: needsPackages ? own.leftOut : [...own.leftOut, ...unneeded(own)],
     bytes: total,
     defaultName: `${manifest.name}-${manifest.version}.zapp`,
     warnings: [...warnings, ...findings],
   }
+}
+
+function plannedPackages(placements: readonly Placement[], graph: PackageGraph): readonly PlannedPackage[] {
+  const parents = platformPackages(graph)
+  const folders = new Map(placements.map(({ path, pkg }) => [pkg, path]))
+  return placements
+    .map(({ path, pkg }) => {
+      const { name, version, json } = pkg
+      const parent = parents.get(pkg)
+      return {
+        ...{ name, version, path, optional: !graph.required.has(parent ?? pkg) },
+        ...(json.license === undefined ? {} : { license: json.license }),
+        ...(parent ? { nativeOf: folders.get(parent) ?? path } : {}),
+      }
+    })
+    .sort((a, b) => compareNames(a.path, b.path))
 }
 
 function projectFolder(dir: string): string {
@@ -154,16 +173,19 @@ interface ProjectManifest {
   readonly manifest: Manifest
   readonly bytes: Uint8Array
   readonly because?: readonly string[]
+  /** Rules that come before those of the project's own .zappignore. */
+  readonly ignore: readonly string[]
   readonly warnings: readonly Finding[]
+  readonly locate: ParsedManifest['locate']
 }
 
 /** The project's zapp.json, or the one that is suggested for it where there is no doubt. */
 async function projectManifest(root: string): Promise<ProjectManifest> {
   const written = readManifest(root)
-  if (written) return parsed(written)
-  const { suggestion, because, doubt } = await detectProject(root)
+  if (written) return { ...parsed(written), ignore: [] }
+  const { suggestion, because, doubt, ignore } = await detectProject(root)
   if (doubt !== undefined) throw fail('PACK_NO_MANIFEST', 'zapp.json', { reason: doubt, suggestion, because })
-  return { ...parsed(Buffer.from(suggestion)), because }
+  return { ...parsed(Buffer.from(suggestion)), because, ignore }
 }
 
 function readManifest(root: string): Uint8Array | undefined {
@@ -176,11 +198,11 @@ function readManifest(root: string): Uint8Array | undefined {
   }
 }
 
-function parsed(bytes: Uint8Array): ProjectManifest {
-  const { manifest, findings } = parseManifest(bytes)
+function parsed(bytes: Uint8Array): Omit<ProjectManifest, 'ignore'> {
+  const { manifest, findings, locate } = parseManifest(bytes)
   throwIfErrors(findings)
   if (!manifest) throw fail('INTERNAL', 'zapp.json', { reason: 'a manifest without findings could not be read' })
-  return { manifest, bytes, warnings: findings }
+  return { manifest, bytes, warnings: findings, locate }
 }
 
 /** Whether any code of the app runs on Node. Static sites and Python apps use npm to build, not to run. */
@@ -193,8 +215,14 @@ function runsNode(manifest: Manifest): boolean {
   )
 }
 
+function unneeded({ importers }: OwnFiles): LeftOut[] {
+  return importers
+    .filter(({ real }) => statSync(join(real, 'node_modules'), { throwIfNoEntry: false }))
+    .map(({ path }) => ({ path: posix.join(path, 'node_modules/'), rule: 'node_modules', from: 'manifest' }))
+}
+
 function withPackageJson({ path, real }: { path: string; real: string }) {
-  return { path, real, json: readPackageJson(real)! }
+  return { path, real, json: readPackageJson(real)!, traced: isTraced(real) }
 }
 
 /** Every folder of the list with its parents, each once, in archive order. */
@@ -206,9 +234,14 @@ function withParents(folders: readonly string[]): readonly string[] {
   return [...all].sort(compareNames)
 }
 
-function manifestPaths(manifest: Manifest, files: readonly PlannedFile[], folders: readonly string[]) {
+function manifestPaths(
+  manifest: Manifest,
+  files: readonly PlannedFile[],
+  folders: readonly string[],
+  locate: ParsedManifest['locate'],
+) {
   const fileNames = new Set(files.map(({ path }) => path))
   const folderNames = new Set(folders)
   const has = (path: string) => (fileNames.has(path) ? 'file' : folderNames.has(`${path}/`) ? 'dir' : undefined)
-  return checkManifestPaths(manifest, has, [...fileNames, ...folderNames])
+  return checkManifestPaths(manifest, has, [...fileNames, ...folderNames], { locate })
 }

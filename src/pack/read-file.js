@@ -1,5 +1,6 @@
 // Plain JavaScript, because worker threads load this file from src/ (under vitest) and from dist/ alike.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { inflateRawSync } from 'node:zlib'
 import { compress } from '../archive/compress.js'
 import { isProgram } from '../archive/file-mode.js'
 import { nativeTargets } from './native-target.js'
@@ -35,14 +36,31 @@ export function readFile(job) {
   if (typeof bytes === 'string') return { problem: bytes }
   const program = isProgram(bytes)
   const native = program || job.path.endsWith('.node') ? nativeTargets(bytes, job.path) : []
+  const compressed = compress(bytes, job.compressible)
+  if (!isFaithful(compressed, bytes)) return { problem: 'zlib did not give back what it was given' }
   const secret = job.scan ? findSecret(bytes) : undefined
   return {
-    ...compress(bytes, job.compressible),
+    ...compressed,
     program,
     ...(native.length > 0 ? { native } : {}),
     ...(secret === undefined ? {} : { secret }),
   }
 }
+
+/**
+ * Whether the stream inflates to the very bytes. Done here, on all processors, it need not be done when the archive is
+ * checked: there, the file's digest is enough.
+ *
+ * @param {import('../archive/compress.js').Compressed} compressed @param {Uint8Array} bytes
+ */
+function isFaithful({ method, data }, bytes) {
+  if (method === 'stored') return true
+  // Room for one byte more than there must be: the result comes in one piece, and one that is too long is noticed.
+  return inflateRawSync(data, { chunkSize: Math.max(MIN_CHUNK, bytes.length + 1) }).equals(bytes)
+}
+
+/** zlib's Z_MIN_CHUNK */
+const MIN_CHUNK = 64
 
 /**
  * The bytes, or why they cannot be trusted: size and time must be the planned ones before and after the read.

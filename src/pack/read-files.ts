@@ -12,6 +12,8 @@ const MAX_WORKERS = 4
 // Large enough that messages cost nothing, small enough that both workers end at about the same time.
 const BATCH_BYTES = 2 ** 20
 const BATCH_FILES = 100
+// Batches that a worker has before it, so that it need not wait for a main thread that is busy with something else.
+const QUEUE = 3
 // What may be read ahead of the writer. A file larger than this waits until nothing else is in memory.
 const BYTES_IN_FLIGHT = 64 * 2 ** 20
 
@@ -82,15 +84,13 @@ interface Reply {
 }
 
 class Pool {
-  readonly #workers: Worker[]
-  readonly #idle: Worker[]
+  /** Each worker with what it has to do: it answers in the order in which it was asked. */
+  readonly #workers: readonly { readonly worker: Worker; readonly tasks: Task[] }[]
   readonly #waiting: Task[] = []
-  readonly #running = new Map<Worker, Task>()
   #broken: unknown
 
   constructor(size: number) {
     this.#workers = Array.from({ length: size }, () => this.#start())
-    this.#idle = [...this.#workers]
   }
 
   run(jobs: readonly ReadJob[]): Promise<Read[]> {
@@ -102,31 +102,32 @@ class Pool {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()))
+    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
   }
 
-  #start(): Worker {
+  #start() {
     const worker = new Worker(new URL('./deflate-worker.js', import.meta.url), { execArgv: [] })
+    const tasks: Task[] = []
     worker.on('message', (reply: Reply) => {
-      const task = this.#running.get(worker)
-      this.#running.delete(worker)
-      this.#idle.push(worker)
+      const task = tasks.shift()
       this.#dispatch()
       task?.resolve(reply.rows.map((row) => ('problem' in row ? row : unpacked(row, reply.block))))
     })
     worker.on('error', (error) => {
       this.#broken = fail('INTERNAL', '', { reason: `a worker thread failed: ${error}` }, error)
-      for (const task of [...this.#running.values(), ...this.#waiting.splice(0)]) task.reject(this.#broken)
+      const all = [...this.#workers.flatMap((w) => w.tasks.splice(0)), ...this.#waiting.splice(0)]
+      for (const task of all) task.reject(this.#broken)
     })
-    return worker
+    return { worker, tasks }
   }
 
   #dispatch(): void {
-    while (this.#idle.length > 0 && this.#waiting.length > 0) {
-      const worker = this.#idle.pop()!
+    while (this.#waiting.length > 0) {
+      const free = this.#workers.reduce((a, b) => (b.tasks.length < a.tasks.length ? b : a))
+      if (free.tasks.length >= QUEUE) return
       const task = this.#waiting.shift()!
-      this.#running.set(worker, task)
-      worker.postMessage(task.jobs)
+      free.tasks.push(task)
+      free.worker.postMessage(task.jobs)
     }
   }
 }

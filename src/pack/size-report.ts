@@ -37,7 +37,7 @@ export class SizeReport {
   /** Whose file it is, as build.json says it. */
   owner(file: PlannedFile): { package: string; optional?: true } {
     const pkg = this.#packageOf(file)
-    return { package: pkg?.path ?? '', ...(pkg?.optional ? { optional: true } : {}) }
+    return { package: pkg?.nativeOf ?? pkg?.path ?? '', ...(pkg?.optional ? { optional: true } : {}) }
   }
 
   /** Largest first. */

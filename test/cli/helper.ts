@@ -46,6 +46,7 @@ export function startCli(argv: readonly string[], setting: Setting = {}) {
     cwd,
     env,
     signal: setting.signal ?? new AbortController().signal,
+    passSignals: () => {},
     version: '9.9.9',
   })
   return { written, ended }
@@ -67,12 +68,16 @@ export function ensureBuilt(): void {
 }
 
 /** The compiled command line in a process of its own. */
-export function spawnCli(argv: readonly string[], setting: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+export function spawnCli(
+  argv: readonly string[],
+  setting: { cwd?: string; env?: NodeJS.ProcessEnv; stdin?: boolean } = {},
+) {
   const child = spawn(process.execPath, [BIN, ...argv], {
     cwd: setting.cwd ?? ROOT,
     env: { ...process.env, ...setting.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  if (!setting.stdin) child.stdin.end()
   const written = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     written.stdout += text

@@ -154,7 +154,6 @@ shop.zapp: SIZE, 7 files, SIZE unpacked
       ['nope.zapp', 2, 'NOT_FOUND'],
       ['folder', 2, 'NOT_A_FILE'],
       [join(ROOT, 'package.json'), 1, 'EOCD_NOT_AT_END'],
-      ['http://apps.example/shop.zapp', 2, 'USAGE'],
     ] as const) {
       const json = await cliJson<{ error: { code: string }; findings: unknown[] }>(['inspect', path], { cwd: dir })
       expect([path, json.code, json.answer.error.code]).toEqual([path, exit, code])

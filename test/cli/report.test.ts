@@ -13,6 +13,7 @@ async function report(thrown: unknown, { json = false, debug = false, signal = n
     cwd: '/',
     env: {},
     signal,
+    passSignals: () => {},
     version: '1.0.0',
   }
   return { code: await reportFailure(createUi(io, json), thrown, debug), ...written }

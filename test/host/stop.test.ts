@@ -151,6 +151,25 @@ describe('zapp serve', () => {
     await run(file, '--port', String(port))
   })
 
+  it('SIGTERM ends the process although the app left a timer and a server behind', async () => {
+    const code = `
+      setInterval(() => {}, 1000)
+      require('node:http').createServer().listen(0)
+      module.exports = (req, res) => res.end('ok')
+      process.on('exit', () => console.log('last words'))
+    `
+    const file = await putArchive(join(await tmpDir(), 'busy.zapp'), entry, { 'app.cjs': code })
+    const { child, port, exit } = await run(file, '--port', '0')
+    let stdout = ''
+    child.stdout!.on('data', (chunk) => {
+      stdout += chunk
+    })
+    await fetch(`http://127.0.0.1:${port}/`)
+    child.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
+    await expect.poll(() => stdout).toContain('last words\n')
+  })
+
   it('a second signal ends it at once', async () => {
     const { child, port, stderr, exit } = await run((await makeApp()).file, '--port', '0')
     const slow = await begun(port, '/slow')

@@ -59,12 +59,20 @@ test.each([
     join(consumer, 'types.ts'),
     `import { createServer } from 'node:http'
 import { loadApp, openArchive, type App, type Archive, ZappError } from 'zapp'
-import { express } from 'zapp/express'
+import { zapp as express } from 'zapp/express'
+import { zapp as fastify } from 'zapp/fastify'
+import { zapp as fetcher } from 'zapp/fetch'
+import { zapp as hono } from 'zapp/hono'
+import { zapp as koa } from 'zapp/koa'
 import { attach } from 'zapp/node-http'
 const archive: Archive = await openArchive('hello.zapp')
 const app: App = await loadApp('hello.zapp', { mount: '/shop', config: { A: 'b' } })
 attach(createServer(), app)
 express(app)
+fastify(app)
+fetcher(app, { next: (request, port: number) => new Response(request.url + port) }).fetch(new Request('a:b'), 80)
+hono(app)
+koa(app)
 const size: number | undefined = archive.entries.get('zapp.json')?.size
 const response: Response = await app.fetch(new Request('http://localhost/'))
 console.log(size, response.status, ZappError)

@@ -78,7 +78,9 @@ test('published packages ship as they are, less what package managers keep for t
 
 test('a static site takes no packages along; nor does an app whose .zappignore says so', async () => {
   const packages = { 'package.json': { dependencies: { a: '1' } }, ...pkg('node_modules/a', {}) }
-  expect(await planned(await makeTree({ ...STATIC_APP, ...packages }))).toEqual(['package.json', 'public/index.html'])
+  const site = await planPack(await makeTree({ ...STATIC_APP, ...packages }))
+  expect(site.files.map(({ path }) => path)).toEqual(['package.json', 'public/index.html'])
+  expect(site.leftOut).toEqual([{ path: 'node_modules/', rule: 'node_modules', from: 'manifest' }])
 
   const bundled = await planPack(await makeTree({ ...NODE_APP, ...packages, '.zappignore': 'node_modules\n' }))
   expect(bundled.files.map(({ path }) => path)).toEqual(['app.js', 'package.json'])
@@ -96,6 +98,7 @@ test('folders with packages of their own, and members of a workspace that is pac
     'client/package.json': { dependencies: { a: '1' } },
     ...pkg('client/node_modules/a', {}),
     'lib/node_modules/own/index.js': 'module.exports = 1\n',
+    'templates/package.json': '{"name": "{{name}}",',
   })
   const plan = await planPack(dir)
   expect(plan.packages.map(({ path, version }) => `${path} ${version}`)).toEqual([

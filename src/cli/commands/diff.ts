@@ -6,14 +6,17 @@ import {
   type PackageChange,
   type ValueChange,
 } from '../../archive/diff.ts'
+import type { Manifest } from '../../format/manifest-types.ts'
 import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
+import { identity, needsSections, type Section, shapeSections } from '../describe-manifest.ts'
 import { EXIT } from '../exit-codes.ts'
 import { formatBytes, formatCount } from '../format.ts'
 import { about } from '../report.ts'
 import { safeText } from '../safe-text.ts'
 import { archiveSubject } from '../subject.ts'
 import { renderTable } from '../table.ts'
-import type { Ui } from '../ui.ts'
+import type { Style, Ui } from '../ui.ts'
+import { wrap } from '../wrap.ts'
 
 /** Files listed by name in each group; `--json` has them all. */
 const SHOWN_FILES = 10
@@ -36,15 +39,20 @@ export const diff: CliCommand<[old: string, next: string], { json?: boolean }> =
   },
 
   async run(ui, [oldFile, newFile]) {
-    const [before, after] = [await open(ui, oldFile), await open(ui, newFile)]
+    const before = await open(ui, oldFile)
     try {
-      const result = await diffArchives(before, after)
-      if (ui.json) {
-        ui.data({ ...result, old: { file: oldFile, ...result.old }, new: { file: newFile, ...result.new } })
-      } else ui.out(...render(result, ui))
-      return EXIT.done
+      const after = await open(ui, newFile)
+      try {
+        const result = await diffArchives(before, after)
+        if (ui.json)
+          ui.data({ ...result, old: { file: oldFile, ...result.old }, new: { file: newFile, ...result.new } })
+        else ui.out(...render(result, before.manifest, after.manifest, ui.paint))
+        return EXIT.done
+      } finally {
+        await after.close()
+      }
     } finally {
-      await Promise.all([before.close(), after.close()])
+      await before.close()
     }
   },
 }
@@ -53,63 +61,149 @@ function open(ui: Ui, file: string) {
   return about(archiveSubject(ui, file), () => openArchive(ui.path(file)))
 }
 
-function render(diff: ArchiveDiff, { paint }: Ui): string[] {
+function render(diff: ArchiveDiff, before: Manifest, after: Manifest, style: Style): string[] {
   const { old, new: now } = diff
-  const name = (side: ArchiveDiff['old']) => safeText(`${side.name} ${side.version}`)
-  const lines = [
-    paint.bold(`${name(old)} → ${name(now)}`),
+  const sections = [
+    ...describedSections(before, after, diff),
+    { title: 'settings', rows: diff.settings.filter(({ key }) => !DESCRIBED.test(key)).map(valueRow) },
+    { title: 'native', rows: diff.needs.filter(({ key }) => key.startsWith('native.')).map(nativeRow) },
+    { title: 'packages', rows: diff.packages.map(packageRow) },
+    { title: 'files', rows: fileRows(diff.files) },
+  ].filter(({ rows }) => rows.length > 0)
+  const lines = sections.flatMap(({ title, rows }) => ['', style.dim(title), ...renderRows(rows, style)])
+  return [
+    style.bold(`${identity(before)} → ${identity(after)}`),
     `${formatBytes(old.bytes)} → ${formatBytes(now.bytes)} (${signed(now.bytes - old.bytes)}), ` +
-      `${formatCount(old.files, 'file')} → ${formatCount(now.files, 'file')}, ` +
+      `${old.files.toLocaleString('en-US')} → ${formatCount(now.files, 'file')}, ` +
       `${formatBytes(old.size)} → ${formatBytes(now.size)} unpacked`,
+    ...(lines.length > 0
+      ? lines
+      : ['', diff.same ? 'The content is the same.' : 'Only what the packer noted in ZAPP-INF differs.']),
   ]
-  if (diff.same) return [...lines, '', 'The content is the same.']
-
-  const section = (title: string, rows: readonly (readonly string[])[]) => {
-    if (rows.length === 0) return
-    const table = renderTable(rows.map((row) => row.map(safeText)))
-    lines.push('', paint.dim(title), ...table.map((line, i) => colored(paint, rows[i]?.[0], line)))
-  }
-  section('routes', diff.routes.map(valueRow))
-  section('needs', diff.needs.map(valueRow))
-  section('settings', diff.settings.map(valueRow))
-  section('packages', diff.packages.map(packageRow))
-  section('files', [
-    ...fileRows('+', diff.files.added),
-    ...fileRows('-', diff.files.removed),
-    ...fileRows('~', diff.files.changed),
-  ])
-  return lines
 }
 
-function colored(paint: Ui['paint'], sign: string | undefined, line: string): string {
-  if (sign === '+') return paint.green(line)
-  return sign === '-' ? paint.red(line) : paint.yellow(line)
+/** A sign, what it is about, and cells of what is to be said. */
+type Row = readonly [sign: '+' | '-' | '~', name: string, ...cells: string[]]
+
+/** The sections of `inspect`, row against row. Of routes it does not show all, and shows headers in their order. */
+function describedSections(before: Manifest, after: Manifest, { routes }: ArchiveDiff) {
+  const [old, now] = [before, after].map((manifest) => [...shapeSections(manifest), ...needsSections(manifest)])
+  const patterns = new Set(routes.map(({ key }) => safeText(key)))
+  return old!.map(({ title, rows }, i) => {
+    const compared = compareRows(rows, now![i]!.rows)
+    if (title !== 'routes') return { title, rows: compared }
+    return { title, rows: [...compared.filter(([, name]) => patterns.has(name)), ...routes.flatMap(headerRows)] }
+  })
 }
 
-function valueRow(change: ValueChange): string[] {
-  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
-  if (!('old' in change)) return ['+', change.key, text(change.new)]
-  if (!('new' in change)) return ['-', change.key, text(change.old)]
-  return ['~', change.key, `${text(change.old)} → ${text(change.new)}`]
+/** Headers of a route that have another value. Of those that came or went, the names are shown with the route. */
+function headerRows({ key, old, new: now }: ValueChange): Row[] {
+  const [a, b] = [old, now].map((route) => (route as { headers?: Record<string, string> } | undefined)?.headers ?? {})
+  return Object.entries(a!).flatMap(([name, value]): Row[] => {
+    const other = b![name]
+    return other === undefined || other === value
+      ? []
+      : [['~', safeText(key), safeText(name), safeText(change(value, other))]]
+  })
 }
 
-function packageRow({ name, old, new: now, licenses }: PackageChange): string[] {
-  const license = licenses ? `${licenses.old.join(', ') || 'none'} → ${licenses.new.join(', ')}` : ''
-  if (old.length === 0) return ['+', name, now.join(', '), licenses?.new.join(', ') ?? '']
-  if (now.length === 0) return ['-', name, old.join(', ')]
-  return ['~', name, old.join() === now.join() ? now.join(', ') : `${old.join(', ')} → ${now.join(', ')}`, license]
+/** Settings that {@link describedSections} tells. */
+const DESCRIBED = /^(?:data\.|entries\.[^.]+\.(?:type|module|export|run|app|factory|scripts|websocket)|entries\.[^.]+$)/
+
+function compareRows(before: Section['rows'], after: Section['rows']): Row[] {
+  const [old, now] = [before, after].map((rows) => new Map(rows.map(([name = '', ...cells]) => [name, cells])))
+  return [...new Set([...old!.keys(), ...now!.keys()])].flatMap((name): Row[] => {
+    const [a, b] = [old!.get(name), now!.get(name)]
+    if (a === undefined) return [['+', name, ...b!]]
+    if (b === undefined) return [['-', name, ...a]]
+    if (String(a) === String(b)) return []
+    const width = Math.max(a.length, b.length)
+    return [['~', name, ...Array.from({ length: width }, (_, i) => change(a[i] ?? '', b[i] ?? ''))]]
+  })
 }
 
-function fileRows(sign: string, files: readonly FileChange[]): string[][] {
-  const rows = files.slice(0, SHOWN_FILES).map(({ path, oldSize = 0, newSize = 0, mode }) => {
-    const size = sign === '+' ? formatBytes(newSize) : sign === '-' ? formatBytes(oldSize) : signed(newSize - oldSize)
-    return [sign, path, size, mode ? `${mode.old} → ${mode.new}` : '']
+function change(old: string, now: string): string {
+  return old === now ? old : `${old || 'none'} → ${now || 'none'}`
+}
+
+function valueRow({ key, old, new: now }: ValueChange): Row {
+  const [a, b] = [valueText(old, key), valueText(now, key)].map(safeText)
+  if (old === undefined) return ['+', safeText(key), b!]
+  if (now === undefined) return ['-', safeText(key), a!]
+  return ['~', safeText(key), change(a!, b!)]
+}
+
+/** `type server, run {node} server.js` for an object: what is false or empty is left out. Durations are in ms. */
+function valueText(value: unknown, key: string): string {
+  if (Array.isArray(value)) return value.map((item) => valueText(item, '')).join(' ')
+  if (typeof value === 'number' && /(?:^|\.)(?:timeout|every)$/.test(key)) return `${value / 1000} s`
+  if (typeof value !== 'object' || value === null) return String(value)
+  const members = Object.entries(value).map(([name, member]) => [name, member === false ? '' : valueText(member, name)])
+  return members.flatMap(([name, text]) => (text === '' ? [] : [`${name} ${text}`])).join(', ')
+}
+
+function nativeRow({ key, old }: ValueChange): Row {
+  return [old === undefined ? '+' : '-', safeText(key.replace('native.', ''))]
+}
+
+function packageRow({ name, old, new: now, licenses }: PackageChange): Row {
+  const [versions, license] = [
+    [old, now],
+    [licenses.old, licenses.new],
+  ].map(([a, b]) => [a, b].map((list) => safeText(list!.join(', '))))
+  if (old.length === 0) return ['+', safeText(name), versions![1]!, license![1]!]
+  if (now.length === 0) return ['-', safeText(name), versions![0]!, license![0]!]
+  return ['~', safeText(name), change(versions![0]!, versions![1]!), change(license![0]!, license![1]!)]
+}
+
+/** The app's own files by name, those of packages as a number: the packages themselves are told. */
+function fileRows({ added, removed, changed }: ArchiveDiff['files']): Row[] {
+  const groups = [
+    ['+', added],
+    ['-', removed],
+    ['~', changed],
+  ] as const
+  const own = groups.flatMap(([sign, files]) =>
+    ownFileRows(
+      sign,
+      files.filter(({ path }) => !isOfPackage(path)),
+    ),
+  )
+  const counts = groups.map(([sign, files]) => [sign, files.filter(({ path }) => isOfPackage(path)).length] as const)
+  return [
+    ...own,
+    ...counts
+      .filter(([, count]) => count > 0)
+      .map(([sign, count]): Row => [sign, `${formatCount(count, 'file')} of packages`]),
+  ]
+}
+
+function isOfPackage(path: string): boolean {
+  return /(?:^|\/)node_modules\/|^ZAPP-INF\//.test(path)
+}
+
+function ownFileRows(sign: Row[0], files: readonly FileChange[]): Row[] {
+  const rows = files.slice(0, SHOWN_FILES).map(({ path, oldSize = 0, newSize = 0, mode }): Row => {
+    const size = sign === '+' ? formatBytes(newSize) : sign === '-' ? formatBytes(oldSize) : resized(oldSize, newSize)
+    return [sign, safeText(path), size, mode ? change(mode.old, mode.new) : '']
   })
   const more = files.length - SHOWN_FILES
-  if (more > 0) rows.push([sign, `and ${more.toLocaleString('en-US')} more`])
-  return rows
+  return more > 0 ? [...rows, [sign, `and ${more.toLocaleString('en-US')} more`]] : rows
+}
+
+function resized(old: number, now: number): string {
+  return old === now ? 'same size' : signed(now - old)
 }
 
 function signed(bytes: number): string {
   return `${bytes < 0 ? '−' : '+'}${formatBytes(Math.abs(bytes))}`
+}
+
+/** A line that is too long goes on below, further to the right. */
+function renderRows(rows: readonly Row[], style: Style): string[] {
+  const colors = { '+': style.green, '-': style.red, '~': style.yellow }
+  const cells = rows.map(([sign, name, ...rest]) => [`${sign} ${name}`, ...rest])
+  return renderTable(cells, { indent: 0 }).flatMap((line, i) =>
+    wrap(line, style.width, '  ', '      ').map((part) => colors[rows[i]![0]](part)),
+  )
 }

@@ -1,21 +1,34 @@
 import { type Archive, type ArchiveEntry, openArchive } from '../../archive/archive.ts'
-import { type BuildInfo, type NativeTarget, parseBuildInfo } from '../../archive/build-info.ts'
-import type { Finding } from '../../errors.ts'
+import { BUILD_INFO_PATH, type BuildInfo, type NativeTarget, parseBuildInfo } from '../../archive/build-info.ts'
+import { readRemote } from '../../archive/remote.ts'
+import { type Finding, fail, throwIfErrors } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
 import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
 import { identity, needsSections, renderSections, type Section, shapeSections } from '../describe-manifest.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { formatBytes, formatCount } from '../format.ts'
 import { findingJson } from '../render-finding.ts'
 import { about, sayFindings } from '../report.ts'
 import { safeText } from '../safe-text.ts'
 import { renderSizeTree } from '../size-tree.ts'
-import { archiveSubject } from '../subject.ts'
+import { archiveSubject, type Subject, urlSubject } from '../subject.ts'
 import type { Ui } from '../ui.ts'
-import { usage } from '../usage.ts'
 
 const CONTENTS = 'ZAPP-INF/contents.json'
-const BUILD = 'ZAPP-INF/build.json'
+
+/** What is shown of an archive, wherever it lies. */
+interface Inspected {
+  readonly file: string
+  readonly bytes: number
+  /** Null where the file was not read whole. */
+  readonly fileDigest: string | null
+  readonly digest: string | null
+  readonly contentDigest: string
+  readonly validated: boolean
+  readonly manifest: Manifest
+  readonly entries: ReadonlyMap<string, ArchiveEntry>
+  readonly build: BuildInfo | undefined
+}
 
 export const inspect: CliCommand<[file: string], { json?: boolean }> = {
   define(command) {
@@ -24,55 +37,86 @@ export const inspect: CliCommand<[file: string], { json?: boolean }> = {
       .addHelpText(
         'after',
         helpText(
-          [],
+          [
+            'Of an archive behind a URL only the directory, the manifest and Zapp’s metadata',
+            'are fetched: its content is not checked, its digests are what it claims.',
+          ],
           ['zapp inspect shop-1.2.0.zapp', 'entries, routes, needs, sizes, digests'],
           ['zapp inspect shop-1.2.0.zapp --json', 'the same for programs, with every file'],
+          ['zapp inspect https://…/shop.zapp', 'before it is downloaded'],
         ),
       )
   },
 
-  async run(ui, [file]) {
-    if (/^https?:\/\//i.test(file)) {
-      throw usage(
-        `inspect reads files; an archive behind a URL is not supported yet, got ${JSON.stringify(file)}`,
-        'inspect',
+  run: (ui, [file]) => (/^https?:\/\//i.test(file) ? inspectUrl(ui, file) : inspectFile(ui, file)),
+}
+
+async function inspectFile(ui: Ui, file: string): Promise<ExitCode> {
+  const subject = archiveSubject(ui, file)
+  return about(subject, async () => {
+    const archive = await openArchive(ui.path(file))
+    try {
+      const broken = await archive.verify(ui.io.signal)
+      const findings = [...archive.findings, ...broken]
+      const { bytes, contentDigest, manifest, entries } = archive
+      const [fileDigest, digest] = [await archive.fileDigest(), await archive.digest()]
+      const [validated, build] = [broken.length === 0, await readBuildInfo(archive)]
+      await show(
+        ui,
+        { file, bytes, fileDigest, digest, contentDigest, validated, manifest, entries, build },
+        findings,
+        subject,
       )
+      return validated ? EXIT.done : EXIT.bad
+    } finally {
+      await archive.close()
     }
-    const subject = archiveSubject(ui, file)
-    return about(subject, async () => {
-      const archive = await openArchive(ui.path(file))
-      try {
-        const broken = await archive.verify(ui.io.signal)
-        const findings = [...archive.findings, ...broken]
-        if (ui.json) {
-          const shown = findings.map((f) => findingJson(f, subject))
-          ui.data({ ...(await archiveJson(archive, file, broken)), findings: shown })
-        } else {
-          await print(ui, archive, file)
-          if (findings.length > 0) ui.say('')
-          await sayFindings(ui, findings, subject)
-        }
-        return broken.length > 0 ? EXIT.bad : EXIT.done
-      } finally {
-        await archive.close()
-      }
-    })
-  },
+  })
+}
+
+async function inspectUrl(ui: Ui, url: string): Promise<ExitCode> {
+  const remote = await about(urlSubject(url), () => readRemote(url, { signal: ui.io.signal }))
+  const subject = urlSubject(url, remote.manifestText)
+  return about(subject, async () => {
+    const { bytes, contentDigest, manifest, entries, build, findings } = remote
+    throwIfErrors(findings)
+    if (!manifest) throw fail('INTERNAL', '', { reason: 'a manifest without errors was not parsed' })
+    const shown = {
+      file: url,
+      bytes,
+      fileDigest: null,
+      digest: null,
+      contentDigest,
+      validated: false,
+      manifest,
+      entries,
+      build,
+    }
+    await show(ui, shown, findings, subject)
+    const { received, requests } = remote
+    ui.say('', `read ${formatBytes(received)} in ${formatCount(requests, 'request')}; the content was not checked`)
+    return EXIT.done
+  })
+}
+
+async function show(ui: Ui, inspected: Inspected, findings: readonly Finding[], subject: Subject): Promise<void> {
+  if (ui.json) {
+    ui.data({ ...archiveJson(inspected), findings: findings.map((f) => findingJson(f, subject)) })
+    return
+  }
+  print(ui, inspected)
+  if (findings.length > 0) ui.say('')
+  await sayFindings(ui, findings, subject)
 }
 
 /** The entries are its files: folders have neither content nor digest. */
-async function archiveJson(archive: Archive, file: string, broken: readonly Finding[]): Promise<object> {
+function archiveJson({ build, manifest, entries, ...facts }: Inspected): object {
   const hexOf = ({ path, sha256 }: ArchiveEntry) =>
-    path === CONTENTS ? archive.contentDigest.replace('sha256:', '') : sha256
+    path === CONTENTS ? facts.contentDigest.replace('sha256:', '') : sha256
   return {
-    file,
-    bytes: archive.bytes,
-    fileDigest: await archive.fileDigest(),
-    digest: await archive.digest(),
-    contentDigest: archive.contentDigest,
-    validated: broken.length === 0,
-    manifest: archive.manifest.source,
-    entries: filesOf(archive).map((entry) => ({
+    ...facts,
+    manifest: manifest.source,
+    entries: filesOf(entries).map((entry) => ({
       path: entry.path,
       size: entry.size,
       compressedSize: entry.compressedSize,
@@ -83,26 +127,26 @@ async function archiveJson(archive: Archive, file: string, broken: readonly Find
   }
 }
 
-async function print(ui: Ui, archive: Archive, file: string): Promise<void> {
+function print(ui: Ui, inspected: Inspected): void {
   const { paint } = ui
-  const { manifest } = archive
-  const files = filesOf(archive)
+  const { manifest, file, bytes, build } = inspected
+  const files = filesOf(inspected.entries)
   const unpacked = files.reduce((sum, { size }) => sum + size, 0)
   const sections = [
     ...shapeSections(manifest),
     ...needsSections(manifest),
     ...lifeSections(manifest),
-    ...buildSections(await readBuildInfo(archive)),
+    ...buildSections(build),
   ]
   ui.out(
     [paint.bold(identity(manifest)), ...(manifest.title === undefined ? [] : [safeText(manifest.title)])].join('  '),
-    `${safeText(file)}: ${formatBytes(archive.bytes)}, ${formatCount(files.length, 'file')}, ${formatBytes(unpacked)} unpacked`,
+    `${safeText(file)}: ${formatBytes(bytes)}, ${formatCount(files.length, 'file')}, ${formatBytes(unpacked)} unpacked`,
     '',
     ...renderSections(sections, paint),
     '',
     ...renderSizeTree(files, paint.dim),
     '',
-    ...(await digestLines(archive, paint.dim)),
+    ...digestLines(inspected, paint.dim),
   )
 }
 
@@ -133,20 +177,19 @@ function targetText({ platform, arch, libc, abi }: NativeTarget): string {
 }
 
 /** A digest is 71 cells: with these words, and nothing in front, a line just fits a terminal of 80. */
-async function digestLines(archive: Archive, dim: (text: string) => string): Promise<string[]> {
-  const [fileDigest, digest] = [await archive.fileDigest(), await archive.digest()]
+function digestLines({ fileDigest, digest, contentDigest }: Inspected, dim: (text: string) => string): string[] {
   return [
-    `${dim('file    ')} ${fileDigest}`,
+    ...(fileDigest === null ? [] : [`${dim('file    ')} ${fileDigest}`]),
     ...(digest === fileDigest ? [] : [`${dim('unsigned')} ${digest}`]),
-    `${dim('content ')} ${archive.contentDigest}`,
+    `${dim('content ')} ${contentDigest}`,
   ]
 }
 
 async function readBuildInfo(archive: Archive): Promise<BuildInfo | undefined> {
-  const entry = archive.entries.get(BUILD)
+  const entry = archive.entries.get(BUILD_INFO_PATH)
   return entry && parseBuildInfo(await archive.read(entry))
 }
 
-function filesOf(archive: Archive): ArchiveEntry[] {
-  return [...archive.entries.values()].filter(({ kind }) => kind === 'file')
+function filesOf(entries: ReadonlyMap<string, ArchiveEntry>): ArchiveEntry[] {
+  return [...entries.values()].filter(({ kind }) => kind === 'file')
 }

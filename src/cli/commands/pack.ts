@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fail, ZappError } from '../../errors.ts'
+import { fail } from '../../errors.ts'
 import { detectProject } from '../../pack/detect.ts'
-import { type PackResult, pack as packProject, type SizeRow } from '../../pack/pack.ts'
+import { type PackOptions, type PackResult, pack as packProject, type SizeRow } from '../../pack/pack.ts'
 import { type PackPlan, planPack } from '../../pack/plan.ts'
 import { type CliCommand, collect, helpText, JSON_OPTION } from '../command.ts'
 import { identity, renderSections, type Section, shapeSections } from '../describe-manifest.ts'
@@ -10,9 +10,10 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { formatBytes, formatCount, formatTime } from '../format.ts'
 import { createProgress } from '../progress.ts'
 import { renderFindings } from '../render-finding.ts'
-import { about, failureJson, sayFindings } from '../report.ts'
+import { about } from '../report.ts'
 import { safeText } from '../safe-text.ts'
 import { folderSubject, type Subject } from '../subject.ts'
+import { saySuggestion } from '../suggest.ts'
 import { renderTable } from '../table.ts'
 import type { Ui } from '../ui.ts'
 import { usage } from '../usage.ts'
@@ -64,7 +65,8 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
       if (plan === undefined) return EXIT.bad
       sayPlan(ui, plan, dir)
       if (flags.dryRun) return dryRun(ui, plan)
-      const result = await packWithBar(ui, dir, { ...options, out: options.out ?? join(ui.io.cwd, plan.defaultName) })
+      const target = options.out ?? join(ui.io.cwd, plan.defaultName)
+      const result = await packWithBar(ui, dir, { ...options, plan, out: target })
       await tell(ui, result, subject)
       return EXIT.done
     })
@@ -82,17 +84,7 @@ async function planOrSuggest(ui: Ui, subject: Subject, dir: string, options: Opt
     await refuseEmptyManifest(ui.path(dir))
     return await planPack(ui.path(dir), options)
   } catch (error) {
-    if (!(error instanceof ZappError) || error.code !== 'PACK_NO_MANIFEST') throw error
-    const suggestion = String(error.args.suggestion)
-    if (ui.json) {
-      ui.data({ ...failureJson(error, subject), suggestion: JSON.parse(suggestion) })
-      return undefined
-    }
-    await sayFindings(ui, error.findings, subject)
-    const because = error.args.because as readonly string[]
-    if (because.length > 0) ui.say('', 'What was found:', ...because.map((line) => `  ${safeText(line)}`))
-    ui.say('', ui.io.stdout.isTTY ? 'The suggested zapp.json:' : 'The suggested zapp.json is on stdout.')
-    ui.out(...suggestion.trimEnd().split('\n').map(safeText))
+    await saySuggestion(ui, error, subject)
     return undefined
   }
 }
@@ -105,7 +97,7 @@ async function refuseEmptyManifest(dir: string): Promise<void> {
   throw fail('PACK_NO_MANIFEST', 'zapp.json', { reason: 'it is empty', suggestion, because })
 }
 
-async function packWithBar(ui: Ui, dir: string, options: Options): Promise<PackResult> {
+async function packWithBar(ui: Ui, dir: string, options: PackOptions): Promise<PackResult> {
   const labels = { plan: '', write: 'packing', check: 'checking' }
   const progress = await createProgress(ui)
   try {

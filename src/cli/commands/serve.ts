@@ -3,26 +3,23 @@ import { stat } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
 import { formatAccess } from '../../host/access-log.ts'
 import { type AppStatus, type Host, type HostEvent, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
-import { type CliCommand, collect, helpText, JSON_OPTION } from '../command.ts'
+import { type AppFlags, addAppFlags, appOptions } from '../app-flags.ts'
+import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { formatTime } from '../format.ts'
 import { findingJson, renderFindings } from '../render-finding.ts'
 import { about } from '../report.ts'
-import { safeText } from '../safe-text.ts'
+import { safeText, shellWord } from '../safe-text.ts'
 import { archiveSubject, folderSubject, NO_SUBJECT, type Subject } from '../subject.ts'
 import { renderTable } from '../table.ts'
 import type { Ui } from '../ui.ts'
 import { usage } from '../usage.ts'
 
-interface ServeFlags {
+interface ServeFlags extends AppFlags {
   port?: number
   host?: string
   mount?: string
-  config?: string[]
-  envFile?: string
   watch?: boolean
-  cache?: string
-  data?: string
   json?: boolean
 }
 
@@ -32,11 +29,8 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
       .option('-p, --port <port>', 'default 8080; 0 takes any free one', parsePort)
       .option('--host <address>', 'address to listen on; default 127.0.0.1')
       .option('--mount <path>', 'where the one app is mounted; default /')
-      .option('--config <name=value>', 'a configuration value; may be repeated', collect)
-      .option('--env-file <file>', 'a file of NAME=VALUE lines; --config wins over it')
       .option('--watch', 'follow the files: reload what changes')
-      .option('--cache <dir>', "default: ZAPP_CACHE, or the user's cache folder")
-      .option('--data <dir>', "where the apps' data folders are kept")
+    addAppFlags(command)
       .option(...JSON_OPTION)
       .addHelpText(
         'after',
@@ -77,16 +71,13 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
 }
 
 function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): ServeOptions {
-  const { mount, host, port, envFile, watch, cache = ui.io.env.ZAPP_CACHE, data } = flags
+  const { mount, host, port, watch } = flags
   return {
     apps: files.map((file) => ({ path: ui.path(file), ...(mount === undefined ? {} : { mount }) })),
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
-    ...(envFile === undefined ? {} : { envFile: ui.path(envFile) }),
-    ...(cache ? { cache: ui.path(cache) } : {}),
-    ...(data === undefined ? {} : { data: ui.path(data) }),
+    ...appOptions(ui, flags, 'serve'),
     watch: watch === true,
-    config: parseConfig(flags.config ?? []),
   }
 }
 
@@ -95,16 +86,6 @@ function parsePort(text: string): number {
     throw new InvalidArgumentError('It must be a number from 0 to 65535.')
   }
   return Number(text)
-}
-
-function parseConfig(pairs: readonly string[]): Record<string, string> {
-  const config: Record<string, string> = {}
-  for (const pair of pairs) {
-    const at = pair.indexOf('=')
-    if (at < 1) throw usage(`--config must be NAME=VALUE, got ${JSON.stringify(pair)}`, 'serve')
-    config[pair.slice(0, at)] = pair.slice(at + 1)
-  }
-  return config
 }
 
 /** Errors of one path are shown with its name; of several, by their own. */
@@ -164,6 +145,13 @@ function createLog(ui: Ui): (event: HostEvent) => void {
       case 'removed':
         ui.warn(`${talk.yellow('removed')}  ${mountOf(event.app)}  ${titleOf(event.app)}`)
         break
+      case 'repacked': {
+        const file = shellWord(ui.name(event.source))
+        ui.warn(
+          `${talk.yellow('repacked')} ${safeText(file)} for this run; to keep that: zapp repack ${safeText(file)}`,
+        )
+        break
+      }
       case 'shadowed':
         ui.warn(
           `${talk.yellow('left out')} ${safeText(ui.name(event.source))}: ${safeText(ui.name(event.by))} has ${safeText(event.mount || '/')}`,
@@ -171,6 +159,9 @@ function createLog(ui: Ui): (event: HostEvent) => void {
         break
       case 'failed':
         void warnFailed(ui, event)
+        break
+      case 'log':
+        ui.warn(`${talk.dim(`${safeText(event.app)} |`)} ${safeText(event.line.text)}`)
         break
       case 'error':
         ui.warn(`${talk.red('error')}    ${safeText(event.app)}  ${safeText(event.where)}: ${errorText(event.error)}`)
