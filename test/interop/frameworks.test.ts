@@ -151,6 +151,16 @@ async function serves({ path = '/' }: Row, first: Built, later: () => Promise<st
     const said = (answer: string) => `no: ${answer.slice(0, 200)} ${written.stderr.slice(-2000)}`
 
     const root = await text(origin + path)
+    // The page has all that it asks for: styles, scripts, preloaded modules.
+    const assets = [...root.matchAll(/\b(?:src|href)="(?<url>\/?[^":?#]+\.\w+)(?:\?[^"]*)?"/g)].map(
+      (match) => match[1]!,
+    )
+    const missing: string[] = []
+    for (const asset of new Set(assets)) {
+      const { status } = await fetch(new URL(asset, origin + path))
+      if (status !== 200) missing.push(`${asset} ${status}`)
+    }
+    expect(missing).toEqual([])
     const name = JSON.parse((await cli(['inspect', first.file, '--json'])).stdout).manifest.name
     await put(first.file, `${name}-1.0.0.zapp`)
     // Until then the app at the root answers there.
