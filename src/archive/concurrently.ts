@@ -5,7 +5,7 @@
 export async function concurrently<T>(
   items: Iterable<T>,
   limit: number,
-  work: (item: T) => Promise<void>,
+  work: (item: T) => Promise<unknown>,
 ): Promise<void> {
   // Workers share one iterator: each takes the next item when it is done with its last.
   const iterator = items[Symbol.iterator]()

@@ -1,8 +1,8 @@
 import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Archive, ArchiveEntry } from '../archive/archive.ts'
+import { concurrently } from '../archive/concurrently.ts'
 import { addBlob, blobName, copyBlob, hasBlob, ignore, linkBlob } from './blobs.ts'
-import { each } from './each.ts'
 import { type CacheLayout, makeTemp } from './layout.ts'
 import { takeSecond } from './stamp.ts'
 import { planTree } from './tree-plan.ts'
@@ -71,7 +71,7 @@ async function fill(
   // Asked once: to be told by an error for each of hundreds of blobs that it is not there takes as long as to write it.
   const known = new Set(await readdir(layout.blobs))
   let second: Promise<number> | undefined
-  await each(blobs, AT_ONCE, async ([name, targets]) => {
+  await concurrently(blobs, AT_ONCE, async ([name, targets]) => {
     const blob = join(layout.blobs, name)
     const { entry } = targets[0]!
     const ensure = async () => {
