@@ -62,17 +62,24 @@ function elf(file) {
   const type = u16(16)
   if (type !== EXECUTABLE && type !== SHARED) return []
 
-  // A program header of type PT_INTERP names the dynamic loader: only programs have one.
-  const PT_INTERP = 3
+  // Program headers: PT_INTERP names the dynamic loader, which only programs have; a PT_NOTE of Android names it.
+  const [PT_INTERP, PT_NOTE] = [3, 4]
   const table = wide ? u32(big ? 36 : 32) : u32(28)
   const size = u16(wide ? 54 : 42)
   const count = u16(wide ? 56 : 44)
   let interpreter = false
-  for (let i = 0; i < count && table + i * size + 4 <= file.length; i++) {
-    if (u32(table + i * size) === PT_INTERP) interpreter = true
+  let android = false
+  for (let i = 0; i < count && table + (i + 1) * size <= file.length; i++) {
+    const at = table + i * size
+    if (u32(at) === PT_INTERP) interpreter = true
+    if (u32(at) === PT_NOTE) {
+      const [offset, length] = wide
+        ? [u32(at + (big ? 12 : 8)), u32(at + (big ? 36 : 32))]
+        : [u32(at + 4), u32(at + 16)]
+      if (file.subarray(offset, offset + length).includes('Android\0')) android = true
+    }
   }
 
-  const android = file.includes('.note.android.ident')
   const platform = android ? 'android' : (ELF_PLATFORM[file[7] ?? 0] ?? 'unix')
   const machine = u16(18)
   return [

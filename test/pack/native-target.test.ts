@@ -6,7 +6,7 @@ import { nativeTargets } from '../../src/pack/native-target.js'
 import { tmpDir } from '../helpers/tmp.ts'
 import { makeTree } from './helpers/tree.ts'
 
-/** An ELF header, with program headers of the given types, and text after it. */
+/** An ELF header, with program headers of the given types, and text after it, which is what they are about. */
 function elf(options: {
   machine: number
   type?: number
@@ -29,7 +29,13 @@ function elf(options: {
   u32(table, wide ? (big ? 36 : 32) : 28)
   u16(entry, wide ? 54 : 42)
   u16(headers.length, wide ? 56 : 44)
-  for (const [i, header] of headers.entries()) u32(header, table + i * entry)
+  for (const [i, header] of headers.entries()) {
+    const at = table + i * entry
+    u32(header, at)
+    // Offset and size in the file: each segment is the text.
+    u32(bytes.length, at + (wide ? (big ? 12 : 8) : 4))
+    u32(text.length, at + (wide ? (big ? 36 : 32) : 16))
+  }
   return Buffer.concat([bytes, Buffer.from(text, 'latin1')])
 }
 
@@ -66,7 +72,7 @@ test('ELF: platform, architecture, C library and ABI as far as the file tells', 
   expect(nativeTargets(elf({ machine: 183, text: 'node_register_module_v115\0' }), 'a.node')).toEqual([
     { kind: 'addon', platform: 'linux', arch: 'arm64', abi: 115 },
   ])
-  expect(nativeTargets(elf({ machine: 40, bits: 32, text: '.note.android.ident\0libc.so\0' }), 'a.node')).toEqual([
+  expect(nativeTargets(elf({ machine: 40, bits: 32, headers: [4], text: 'Android\0libc.so\0' }), 'a.node')).toEqual([
     { kind: 'addon', platform: 'android', arch: 'arm' },
   ])
   expect(nativeTargets(elf({ machine: 22, big: true, os: 3 }), 'lib.so.1')).toEqual([
