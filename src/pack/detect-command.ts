@@ -28,11 +28,10 @@ function assignment(word: string | undefined): { name: string; value: string } |
 }
 
 /** Programs of development: what they start is not what runs in production. */
-const TOOLS = new Set(
-  'nodemon ts-node tsx pm2 concurrently npm-run-all dotenv env-cmd react-scripts vite webpack parcel nest next nuxt astro'.split(
-    ' ',
-  ),
-)
+const TOOLS: ReadonlySet<string> = new Set([
+  ...['nodemon', 'ts-node', 'tsx', 'pm2', 'concurrently', 'npm-run-all', 'dotenv', 'env-cmd'],
+  ...['react-scripts', 'vite', 'webpack', 'parcel', 'nest', 'next', 'nuxt', 'astro'],
+])
 
 /** `npm start` names a command of an installed package: the package is the app, as npm installs it. */
 export function detectPublished(project: Project): Guess | undefined {

@@ -25,7 +25,8 @@ export function detectAstro(project: Project): Guess | undefined {
   if (!project.uses('@astrojs/node')) return undefined
   const file = 'dist/server/entry.mjs'
   const config = project.config('astro.config')
-  const mode = /"mode":\s*"(?<mode>\w+)"/.exec(project.read(file))?.groups?.mode
+  // Since version 6 the built file does not tell any more.
+  const mode = /"mode":\s*"(?<mode>\w+)"/.exec(project.read(file))?.groups?.mode ?? setting(project, config, 'mode')
   const middleware = mode === 'middleware'
   const entry = middleware ? { type: 'node', module: file, export: 'handler' } : nodeProgram(`./${file}`)
   return {
@@ -40,7 +41,8 @@ export function detectAstro(project: Project): Guess | undefined {
 /** SvelteKit with `@sveltejs/adapter-node`: https://svelte.dev/docs/kit/adapter-node */
 export function detectSvelteKit(project: Project): Guess | undefined {
   if (!project.uses('@sveltejs/adapter-node')) return undefined
-  const config = project.config('svelte.config')
+  // Since version 3 it is the one of Vite.
+  const config = project.config('svelte.config') ?? project.config('vite.config')
   // Without these it takes requests for https and refuses forms as coming from another site.
   const env = { PROTOCOL_HEADER: 'x-forwarded-proto', HOST_HEADER: 'x-forwarded-host' }
   return {

@@ -70,14 +70,16 @@ function importedNames(text: string): ReadonlyMap<string, string> {
 
 function findExport(text: string, origins: ReadonlyMap<string, string>): { kind: Kind; statement: string } | undefined {
   const values = namedValues(text, origins)
+  // Anything may take a request or be called fetch: one that serves makes a Response, or passes on to what does.
+  const answers = /\bResponse\b|\w\.fetch\b/.test(text)
   for (const [pattern, name] of EXPORTS) {
     for (const match of text.matchAll(pattern)) {
       const value = match.groups?.[name]?.trim() ?? ''
       const kind = values.get(value) ?? kindOf(value, origins, values)
-      if (kind) return { kind, statement: firstLine(match[0]) }
+      if (kind && (kind !== 'a fetch function' || answers)) return { kind, statement: firstLine(match[0]) }
     }
   }
-  const object = FETCH_OBJECT.exec(text)
+  const object = answers ? FETCH_OBJECT.exec(text) : undefined
   return object ? { kind: 'an object with a method fetch', statement: firstLine(object[0]) } : undefined
 }
 

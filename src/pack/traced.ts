@@ -1,13 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /**
  * Whether a build has collected the packages below this folder file by file, as Next (standalone) and Nitro do. What
  * lies there is all that is needed, though packages name others that are not there.
  */
 export function isTraced(folder: string): boolean {
-  const read = (path: string) => (existsSync(join(folder, path)) ? readFileSync(join(folder, path), 'utf8') : '')
-  return isNitroServer(folder) || isNextStandalone(read)
+  // In .next/node_modules are links for packages that Next does not bundle, under names of its own.
+  return (
+    isNitroServer(folder) || isNextFolder(folder) || (basename(folder) === '.next' && isNextFolder(dirname(folder)))
+  )
+}
+
+function isNextFolder(folder: string): boolean {
+  return isNextStandalone((path) => (existsSync(join(folder, path)) ? readFileSync(join(folder, path), 'utf8') : ''))
 }
 
 export function isNextStandalone(read: (path: string) => string): boolean {

@@ -105,6 +105,10 @@ const DOUBTFUL: Record<string, [tree: Tree, doubt: RegExp]> = {
     },
     /app.js exports no listener/,
   ],
+  'a client, whose function is called fetch as well': [
+    { 'index.js': 'module.exports = {\n  fetch(url) {},\n}\n' },
+    /index.js exports no listener/,
+  ],
   'two customary files export listeners': [
     { 'app.js': 'module.exports = (req, res) => 1\n', 'server.js': 'module.exports = (req, res) => 2\n' },
     /app.js and server.js both export a listener/,
@@ -316,6 +320,16 @@ const FOUND: Record<string, [tree: Tree, manifest: object, because: RegExp, igno
     {
       'package.json': { dependencies: { '@astrojs/node': '9' } },
       'dist/server/entry.mjs': 'const _args = {"mode": "middleware"}',
+    },
+    { base: '/', entry: { type: 'node', module: 'dist/server/entry.mjs', export: 'handler' } },
+    /in mode middleware$/,
+    ['/.astro/', '/src/', '/public/'],
+  ],
+  'Astro as a handler, by its configuration': [
+    {
+      'package.json': { dependencies: { '@astrojs/node': '11' } },
+      'astro.config.mjs': "export default defineConfig({ adapter: node({ mode: 'middleware' }) })\n",
+      'dist/server/entry.mjs': 'export { handler } from "./chunks/server.mjs"\n',
     },
     { base: '/', entry: { type: 'node', module: 'dist/server/entry.mjs', export: 'handler' } },
     /in mode middleware$/,
