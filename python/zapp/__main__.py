@@ -1,0 +1,41 @@
+"""python -m zapp. Exit codes: 0 done, 1 what was checked is bad, 2 the command line is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Optional, Sequence
+
+from . import __version__
+from .commands import COMMANDS
+from .errors import ZappError, describe, quote
+
+#: Cured by another command line.
+_USAGE = frozenset(["NOT_FOUND", "NOT_A_FILE", "MOUNT_PATH"])
+
+
+def main(args: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m zapp", description="Check and serve .zapp archives.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        own = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
+        command.define(own)
+        own.set_defaults(run=command.run)
+    options = parser.parse_args(args)
+    try:
+        return int(options.run(options))
+    except ZappError as error:
+        for found in error.findings:
+            message, fix = describe(found)
+            place = f"{quote(found.path)}: " if found.path else ""
+            print(f"error {found.code}: {place}{message}\n  {fix}", file=sys.stderr)
+        return 2 if error.code in _USAGE else 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

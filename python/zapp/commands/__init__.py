@@ -1,0 +1,3 @@
+from . import inspect, serve, validate
+
+COMMANDS = (validate, inspect, serve)

@@ -1,0 +1,161 @@
+"""Everything that an app needs and does not find, all told at once, before anything is unpacked. FORMAT.md §Needs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import re
+import shutil
+import sys
+from typing import Any, Iterator, Optional
+
+from .archive import Archive
+from .errors import Finding, fail, finding
+from .holdings import BUILD_INFO
+from .manifest import Manifest
+from .values import satisfies
+
+RUNS = frozenset(["wsgi"])
+_NODE = frozenset(["node", "fetch"])
+_WHO = "this version of the Python loader"
+_MOUNT = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
+
+
+def checked_mount(mount: str) -> str:
+    """:raises ZappError: MOUNT_PATH"""
+    path = "" if mount == "/" else mount
+    if not _MOUNT.fullmatch(path) or any(segment in (".", "..") for segment in path.split("/")):
+        raise fail("MOUNT_PATH", mount=mount, got=mount)
+    return path
+
+
+def check_needs(archive: Archive, mount: str) -> list[Finding]:
+    manifest = archive.manifest
+    return [
+        *_entries(manifest),
+        *_keys(manifest),
+        *_base(manifest, mount),
+        *_runtimes(manifest),
+        *_commands(manifest),
+        *_provided(manifest),
+        *_native(archive),
+    ]
+
+
+def _entries(manifest: Manifest) -> Iterator[Finding]:
+    for name, entry in manifest.entries.items():
+        if entry["type"] in _NODE:
+            yield finding("ENTRY_RUNTIME", "zapp.json", entry=name, type=entry["type"])
+        elif entry["type"] not in RUNS:
+            yield _unsupported(f"an entry of type {json.dumps(entry['type'])} ({name})")
+
+
+def _keys(manifest: Manifest) -> Iterator[Finding]:
+    """A key whose behaviour this loader lacks is refused, never ignored."""
+    source = manifest.source
+    for key in ("roles", "services"):
+        if key in source:
+            yield _unsupported(key)
+    if "migrate" in source.get("lifecycle", {}):
+        yield _unsupported("lifecycle.migrate")
+    if source.get("processes"):
+        yield _unsupported("processes")
+    for key in ("processes", "threads"):
+        if source.get("workers", {}).get(key, 1) > 1:
+            yield _unsupported(f"workers.{key}")
+
+
+def _unsupported(key: str) -> Finding:
+    return finding("UNSUPPORTED_KEY", "zapp.json", key=key, who=_WHO)
+
+
+def _base(manifest: Manifest, mount: str) -> Iterator[Finding]:
+    got = mount or "/"
+    if manifest.base not in ("any", got):
+        yield finding("MOUNT_BASE", expected=manifest.base, got=got)
+
+
+def _runtimes(manifest: Manifest) -> Iterator[Finding]:
+    wanted = manifest.source.get("dependencies", {}).get("runtime", {})
+    version = platform.python_version()
+    if "python" in wanted and not satisfies(version, wanted["python"]):
+        yield finding("NEED_RUNTIME", runtime="Python", expected=wanted["python"], got=version)
+    if "node" in wanted and not any(entry["type"] in _NODE for entry in manifest.entries.values()):
+        yield _unsupported("dependencies.runtime.node")
+
+
+def _commands(manifest: Manifest) -> Iterator[Finding]:
+    for command in manifest.source.get("dependencies", {}).get("commands", ()):
+        if shutil.which(command) is None:
+            yield finding("NEED_COMMAND", command=command)
+
+
+def _provided(manifest: Manifest) -> Iterator[Finding]:
+    provided = manifest.source.get("dependencies", {}).get("provided", {})
+    for package in provided.get("python", ()):
+        if not _has_package(package):
+            yield finding("NEED_PROVIDED", package=package)
+    if provided.get("node"):
+        yield _unsupported("dependencies.provided.node")
+
+
+def _has_package(name: str) -> bool:
+    """By the name of the distribution, or of a module."""
+    try:
+        importlib.metadata.distribution(name)
+        return True
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        pass
+    try:
+        return name.isidentifier() and importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+_ARCHES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "i686": "ia32", "i386": "ia32", "armv7l": "arm"}
+
+
+def _native(archive: Archive) -> Iterator[Finding]:
+    """A package fits if one of its addons does. A number is an ABI of Node, which no addon for Python has."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for target in _native_targets(archive):
+        if target.get("kind") == "addon" and not target.get("optional"):
+            groups.setdefault(target["package"] or target["path"], []).append(target)
+    machine = platform.machine().lower()
+    here = (sys.platform, _ARCHES.get(machine, machine), _libc())
+    for package, targets in groups.items():
+        if not any(_fits(target, here) for target in targets):
+            expected = " or ".join(dict.fromkeys(f"{t.get('platform')}-{t.get('arch')}" for t in targets))
+            yield finding("NEED_NATIVE", package=package, expected=expected, got=f"{here[0]}-{here[1]}")
+
+
+def _fits(target: dict[str, Any], here: tuple[str, str, Optional[str]]) -> bool:
+    system, arch, libc = here
+    unix = target.get("platform") == "unix" and system not in ("win32", "darwin")
+    if (not unix and target.get("platform") != system) or target.get("arch") != arch:
+        return False
+    return target.get("libc") in (None, libc) and not isinstance(target.get("abi"), int)
+
+
+def _libc() -> Optional[str]:
+    if sys.platform != "linux":
+        return None
+    return "glibc" if platform.libc_ver()[0] == "glibc" else "musl"
+
+
+def _native_targets(archive: Archive) -> list[dict[str, Any]]:
+    """What build.json says; nothing where it is not of the one form that is known."""
+    entry = archive.entries.get(BUILD_INFO)
+    if entry is None:
+        return []
+    try:
+        info = json.loads(archive.read(entry))
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(info, dict) or info.get("v") != 1 or not isinstance(info.get("native"), list):
+        return []
+    texts = ("path", "package")
+    return [t for t in info["native"] if isinstance(t, dict) and all(isinstance(t.get(key), str) for key in texts)]
+
