@@ -64,6 +64,7 @@ function checkKeys(manifest: Manifest): Finding[] {
     ...manifest.reserved,
     ...(manifest.migrate ? ['lifecycle.migrate'] : []),
     ...(manifest.processes.size > 0 ? ['processes'] : []),
+    ...(manifest.dependencies.provided.python.length > 0 ? ['dependencies.provided.python'] : []),
     ...((processes ?? 1) > 1 ? ['workers.processes'] : []),
     ...((threads ?? 1) > 1 ? ['workers.threads'] : []),
   ]
