@@ -5,6 +5,7 @@ import type { Listener } from './listener-shapes.ts'
 import type { MountedRequest } from './place.ts'
 import { hasBody, isHostField } from './request-head.ts'
 import type { FetchHandler } from './running-entry.ts'
+import { ServerRequest } from './server-request.ts'
 import { writeHead } from './write-head.ts'
 
 /** Methods that the Fetch Standard forbids a Request to have. */
@@ -19,15 +20,15 @@ export function createFetchListener(handler: FetchHandler): Listener {
     const { host = 'localhost' } = req.headers
     if (!isHostField(host)) return void res.writeHead(400, { Connection: 'close' }).end()
     if (FORBIDDEN_METHOD.test(req.method ?? '')) return void res.writeHead(501).end()
-    const gone = new AbortController()
+    const request = requestOf(req, res, host)
     res.once('close', () => {
-      if (!res.writableFinished) gone.abort()
+      if (!res.writableFinished) request.abort()
     })
-    await sendResponse(checkResponse(await handler(requestOf(req, res, host, gone.signal))), req, res)
+    await sendResponse(checkResponse(await handler(request)), req, res)
   }
 }
 
-function requestOf(req: MountedRequest, res: ServerResponse, host: string, signal: AbortSignal): Request {
+function requestOf(req: MountedRequest, res: ServerResponse, host: string): ServerRequest {
   const { method = 'GET', rawHeaders, url = '/', baseUrl = '' } = req
   const headers: [string, string][] = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -39,8 +40,8 @@ function requestOf(req: MountedRequest, res: ServerResponse, host: string, signa
   const path = mark === -1 ? { pathInfo: url, query: '' } : { pathInfo: url.slice(0, mark), query: url.slice(mark) }
   const scheme = 'encrypted' in req.socket && req.socket.encrypted ? 'https' : 'http'
   const address = entryUrl(`${scheme}://${host}`, path)
-  if (method === 'GET' || method === 'HEAD' || !hasBody(req)) return new Request(address, { method, headers, signal })
-  return new Request(address, { method, headers, signal, body: bodyOf(req, res), duplex: 'half' })
+  if (method === 'GET' || method === 'HEAD' || !hasBody(req)) return new ServerRequest(address, { method, headers })
+  return new ServerRequest(address, { method, headers, body: bodyOf(req, res), duplex: 'half' })
 }
 
 /** What the app has not read when the answer is out is thrown away: the next request stands behind it. */

@@ -235,6 +235,38 @@ describe('a request', () => {
   })
 })
 
+it('a request that was made of a request has its signal too, whenever it was made', async () => {
+  const code = `let seen, gone
+    const DERIVED = {
+      itself: (request) => request.signal,
+      any: (request) => AbortSignal.any([request.signal]),
+      clone: (request) => request.clone().signal,
+      init: (request) => new Request('http://b/', { signal: request.signal }).signal,
+      copy: (request) => new Request(request.clone()).signal,
+      request: (request) => new Request(request).signal,
+    }
+    export default async (request) => {
+      if (request.method === 'GET') return Response.json(await seen)
+      const late = request.url.endsWith('/late')
+      const derive = () => Object.entries(DERIVED).map(([name, of]) => [name, of(request)])
+      seen = new Promise((resolve) => { gone = resolve }).then(() => {
+        const signals = before ?? derive()
+        return signals.map(([name, { aborted, reason }]) => [name, aborted, reason?.name])
+      })
+      const before = late ? undefined : derive()
+      return new Response(new ReadableStream({ start: (c) => c.enqueue(Buffer.from('x')), cancel: () => gone() }))
+    }`
+  const { origin } = await serve(code)
+  const names = ['itself', 'any', 'clone', 'init', 'copy', 'request']
+  for (const path of ['/early', '/late']) {
+    const client = new AbortController()
+    await fetch(origin + path, { method: 'POST', body: 'x', signal: client.signal })
+    client.abort()
+    const seen = await (await fetch(origin)).json()
+    expect([path, seen]).toEqual([path, names.map((name) => [name, true, 'AbortError'])])
+  }
+})
+
 describe('an answer', () => {
   const ANSWERS = `const stream = (parts) => new ReadableStream({ async pull(c) {
       const part = parts.shift()
