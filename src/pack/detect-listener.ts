@@ -91,23 +91,23 @@ const FETCH_OBJECT = /^\s*(?:export\s+default|module\.exports\s*=)\s*\{[^}]*\bfe
 
 const EXPORTS: readonly (readonly [pattern: RegExp, group: string])[] = [
   [
-    /^\s*(?:var\s+\w+\s*=\s*)?(?:exports\s*=\s*)?module\.exports\s*=\s*(?:exports\s*=\s*)?(?<value>[^;\n{]+)/gm,
+    /(?:^|;)\s*(?:var\s+\w+\s*=\s*)?(?:exports\s*=\s*)?module\.exports\s*=\s*(?:exports\s*=\s*)?(?<value>[^;\n{]+)/gm,
     'value',
   ],
-  [new RegExp(String.raw`^\s*(?:module\.)?exports\.${EXPORT_NAMES}\s*=\s*(?<value>[^;\n]+)`, 'gm'), 'value'],
+  [new RegExp(String.raw`(?:^|;)\s*(?:module\.)?exports\.${EXPORT_NAMES}\s*=\s*(?<value>[^;\n]+)`, 'gm'), 'value'],
   // module.exports = { app } and { app: shop }
   [
     new RegExp(
-      String.raw`^\s*module\.exports\s*=\s*\{(?:[^}]*,)?\s*(?:${EXPORT_NAMES}\s*:\s*)?(?<value>\w+)\s*[,}]`,
+      String.raw`(?:^|;)\s*module\.exports\s*=\s*\{(?:[^}]*,)?\s*(?:${EXPORT_NAMES}\s*:\s*)?(?<value>\w+)\s*[,}]`,
       'gm',
     ),
     'value',
   ],
-  [/^\s*export\s+default\s+(?<value>[^;\n]+)/gm, 'value'],
-  [new RegExp(String.raw`^\s*export\s+(?:const|let|var)\s+${EXPORT_NAMES}\s*=\s*(?<value>[^;\n]+)`, 'gm'), 'value'],
+  [/(?:^|;)\s*export\s+default\s+(?<value>[^;\n]+)/gm, 'value'],
+  [new RegExp(String.raw`(?:^|;)\s*export\s+(?:const|let|var)\s+${EXPORT_NAMES}\s*=\s*(?<value>[^;\n]+)`, 'gm'), 'value'],
   // export { app }, export { shop as default }
   [
-    new RegExp(String.raw`^\s*export\s*\{(?:[^}]*,)?\s*(?<value>\w+)(?:\s+as\s+${EXPORT_NAMES})?\s*[,}]`, 'gm'),
+    new RegExp(String.raw`(?:^|;)\s*export\s*\{(?:[^}]*,)?\s*(?<value>\w+)(?:\s+as\s+${EXPORT_NAMES})?\s*[,}]`, 'gm'),
     'value',
   ],
 ]
@@ -116,12 +116,12 @@ const EXPORTS: readonly (readonly [pattern: RegExp, group: string])[] = [
 function namedValues(text: string, origins: ReadonlyMap<string, string>): ReadonlyMap<string, Kind> {
   const values = new Map<string, Kind>()
   for (const { groups } of text.matchAll(
-    /^\s*(?:export\s+)?(?:const|let|var)\s+(?<name>\w+)\s*=\s*(?<value>[^;\n]+)/gm,
+    /(?:^|;)\s*(?:export\s+)?(?:const|let|var)\s+(?<name>\w+)\s*=\s*(?<value>[^;\n]+)/gm,
   )) {
     const kind = kindOf(groups?.value?.trim() ?? '', origins, values)
     if (kind && groups?.name) values.set(groups.name, kind)
   }
-  for (const match of text.matchAll(new RegExp(String.raw`^\s*(?:async\s+)?function\s+(\w+)\s*${PARAMETERS}`, 'gm'))) {
+  for (const match of text.matchAll(new RegExp(String.raw`(?:^|;)\s*(?:async\s+)?function\s+(\w+)\s*${PARAMETERS}`, 'gm'))) {
     values.set(match[1] ?? '', 'a (req, res) function')
   }
   return values

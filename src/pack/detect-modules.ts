@@ -141,7 +141,7 @@ function findModules(project: Project): Modules {
   }
   if (all.length === 0) {
     const names = ['app', 'server', 'index'].flatMap((name) => [name, `src/${name}`])
-    for (const name of names) add(name, () => 'package.json names no other module')
+    for (const name of names) add(name, () => 'no package.json names another module')
   }
   if (!started || !start) return { all }
   const { env, before, after } = start

@@ -25,6 +25,14 @@ const CERTAIN: Record<string, [tree: Tree, module: string, because: RegExp]> = {
     'src/app.js',
     /^src\/app.js exports an Express app: module.exports = app$/,
   ],
+  'Express, all in one line': [
+    {
+      'package.json': { main: 'app.js', ...express },
+      'app.js': "const e=require('express');const app=e();app.get('/',(q,r)=>r.send('x'));module.exports=app\n",
+    },
+    'app.js',
+    /^app.js exports an Express app: /,
+  ],
   'Express, ES module, listening only as a program': [
     {
       'package.json': {
