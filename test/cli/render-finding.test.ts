@@ -8,7 +8,7 @@ import { finding, warning } from '../../src/errors.ts'
 const archive: Subject = {
   file: 'my shop.zapp',
   kind: 'archive',
-  names: new Map([['/work/my shop.zapp', 'my shop.zapp']]),
+  names: new Map([['/srv/my shop.zapp', 'my shop.zapp']]),
   text: async () => '{\n  "version": "1.2"\n}',
 }
 const render = async (f: ReturnType<typeof finding>, subject = archive, width = 80) =>
@@ -51,7 +51,7 @@ describe('the place of a finding', () => {
   })
 
   it('is what was typed, never the absolute path', async () => {
-    const f = finding('NOT_FOUND', '/work/my shop.zapp', { file: '/work/my shop.zapp' })
+    const f = finding('NOT_FOUND', '/srv/my shop.zapp', { file: '/srv/my shop.zapp' })
     expect(await render(f)).toBe(
       ['error NOT_FOUND  my shop.zapp', "  'my shop.zapp' must exist", '  fix: Check the path.'].join('\n'),
     )
