@@ -8,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type App, loadApp } from '../../src/runtimes/load.ts'
+import { HELD_BACK_AT } from '../helpers/kernel.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { npmTree } from '../helpers/npm-tree.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -160,7 +161,7 @@ export function conformance(container: Container, kind: EntryKind = 'node'): voi
       )
       const pending = get('/swallow?swallow', { method: 'POST', body, duplex: 'half' } as RequestInit)
       // The kernel keeps some MB on the way; what Node and the app keep is little.
-      expect(await settled(() => sent, 20)).toBeLessThan(16 * 1024 * 1024)
+      expect(await settled(() => sent, 20)).toBeLessThan(HELD_BACK_AT)
       await signal('swallow')
       expect(Number(await (await pending).text())).toBe(sent)
     })
@@ -201,7 +202,7 @@ export function conformance(container: Container, kind: EntryKind = 'node'): voi
     it('that nobody reads stop being made', async () => {
       const answer = await get('/flood')
       const produced = await settled(async () => (await state()).produced, 20)
-      expect(produced).toBeLessThan(16 * 1024 * 1024)
+      expect(produced).toBeLessThan(HELD_BACK_AT)
       await answer.body!.cancel()
     })
 

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import type { LoadOptions } from '../../src/runtimes/load.ts'
+import { HELD_BACK_AT } from '../helpers/kernel.ts'
 import { listen, load, rawGet } from '../helpers/load.ts'
 import { npmTree } from '../helpers/npm-tree.ts'
 import { settled } from '../helpers/wait.ts'
@@ -178,7 +179,7 @@ describe('a request', () => {
       req.end()
     }
     send()
-    expect(await settled(() => sent, 20)).toBeLessThan(16 * 1024 * 1024)
+    expect(await settled(() => sent, 20)).toBeLessThan(HELD_BACK_AT)
     await fetch(origin)
     const [res] = await once(req, 'response')
     expect(String(await once(res, 'data'))).toBe(String(total))
