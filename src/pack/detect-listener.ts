@@ -104,7 +104,10 @@ const EXPORTS: readonly (readonly [pattern: RegExp, group: string])[] = [
     'value',
   ],
   [/(?:^|;)\s*export\s+default\s+(?<value>[^;\n]+)/gm, 'value'],
-  [new RegExp(String.raw`(?:^|;)\s*export\s+(?:const|let|var)\s+${EXPORT_NAMES}\s*=\s*(?<value>[^;\n]+)`, 'gm'), 'value'],
+  [
+    new RegExp(String.raw`(?:^|;)\s*export\s+(?:const|let|var)\s+${EXPORT_NAMES}\s*=\s*(?<value>[^;\n]+)`, 'gm'),
+    'value',
+  ],
   // export { app }, export { shop as default }
   [
     new RegExp(String.raw`(?:^|;)\s*export\s*\{(?:[^}]*,)?\s*(?<value>\w+)(?:\s+as\s+${EXPORT_NAMES})?\s*[,}]`, 'gm'),
@@ -121,7 +124,9 @@ function namedValues(text: string, origins: ReadonlyMap<string, string>): Readon
     const kind = kindOf(groups?.value?.trim() ?? '', origins, values)
     if (kind && groups?.name) values.set(groups.name, kind)
   }
-  for (const match of text.matchAll(new RegExp(String.raw`(?:^|;)\s*(?:async\s+)?function\s+(\w+)\s*${PARAMETERS}`, 'gm'))) {
+  for (const match of text.matchAll(
+    new RegExp(String.raw`(?:^|;)\s*(?:async\s+)?function\s+(\w+)\s*${PARAMETERS}`, 'gm'),
+  )) {
     values.set(match[1] ?? '', 'a (req, res) function')
   }
   return values
