@@ -6,7 +6,8 @@ import { readFile } from './read-file.js'
 const port = parentPort
 if (!port) throw new Error('deflate-worker.js runs in a worker thread only')
 
-port.on('message', (/** @type {import('./read-file.js').ReadJob[]} */ jobs) => {
+port.on('message', (/** @type {import('./read-file.js').ReadJob[] | undefined} */ jobs) => {
+  if (!jobs) return port.close()
   const results = jobs.map(readFile)
   // One block for the whole batch: moving it costs nothing, moving thousands of small ones does.
   const block = oneBlock(results.map((result) => ('data' in result ? result.data : new Uint8Array())))
