@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 
 /**
@@ -19,6 +20,13 @@ export interface Deployment {
   readonly manifest: Manifest
   /** `sha256:<hex>` of the archive that it serves. */
   readonly digest: string
+  /**
+   * Resolves once: with the reason when the app cannot be kept running (its process dies again and again), with undefined
+   * when it was stopped. Never rejects.
+   */
+  readonly died: Promise<ZappError | undefined>
+  /** Of its processes as they are now; empty while it runs in the host's own. */
+  readonly pids: readonly number[]
   /**
    * Makes the app able to answer.
    * @throws ZappError what keeps it from starting

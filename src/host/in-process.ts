@@ -23,15 +23,21 @@ const START_MS = 30_000
 export class InProcess implements Deployment {
   readonly manifest: Manifest
   readonly digest: string
+  readonly died: Promise<undefined>
+  readonly pids: readonly number[] = []
   readonly #stored: StoredApp
   readonly #options: InProcessOptions
   #app: App | undefined
+  #ended = () => {}
 
   constructor(stored: StoredApp, options: InProcessOptions) {
     this.manifest = stored.archive.manifest
     this.digest = stored.digest
     this.#stored = stored
     this.#options = options
+    this.died = new Promise((resolve) => {
+      this.#ended = () => resolve(undefined)
+    })
   }
 
   async start(): Promise<void> {
@@ -68,6 +74,7 @@ export class InProcess implements Deployment {
   async stop(graceMs: number): Promise<void> {
     await this.#app?.close({ graceMs })
     await this.#stored.release()
+    this.#ended()
   }
 
   #started(): App {
