@@ -2,10 +2,10 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { MountedRequest } from './place.ts'
-import type { Program } from './program.ts'
 import { requestFields, responseFields } from './proxy-fields.ts'
 import { hasBody, isHostField } from './request-head.ts'
 import { refuseUpgrade } from './upgrade.ts'
+import type { Upstream } from './upstream.ts'
 import { writeHead } from './write-head.ts'
 
 /** May be asked again when the connection turned out to be closed, RFC 9110 §9.2.2. */
@@ -17,9 +17,9 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
  *
  * @throws whatever keeps the program from giving a whole answer. What was sent until then stays sent.
  */
-export async function proxyRequest(program: Program, req: MountedRequest, res: ServerResponse): Promise<void> {
+export async function proxyRequest(upstream: Upstream, req: MountedRequest, res: ServerResponse): Promise<void> {
   if (!isHostField(req.headers.host ?? 'localhost')) return void res.writeHead(400, { Connection: 'close' }).end()
-  const answer = await ask(program, req, res, true)
+  const answer = await ask(upstream, req, res, true)
   if (answer === undefined) return
   try {
     writeHead(res, answer.statusCode ?? 0, answer.statusMessage, responseFields(answer))
@@ -49,7 +49,7 @@ function sendBody(answer: IncomingMessage, res: ServerResponse): Promise<void> {
 
 /** undefined: the client has gone before there was an answer. */
 function ask(
-  program: Program,
+  upstream: Upstream,
   req: MountedRequest,
   res: ServerResponse,
   reuse: boolean,
@@ -58,12 +58,12 @@ function ask(
     const body = hasBody(req)
     const { method = 'GET' } = req
     const client = httpRequest({
-      ...program.target,
+      ...upstream.target,
       method,
       path: req.url,
       headers: requestFields(req),
       // On a fresh connection it cannot happen that the program closes it for being idle while we send.
-      agent: reuse && !body && IDEMPOTENT.has(method) ? program.agent : program.freshAgent,
+      agent: reuse && !body && IDEMPOTENT.has(method) ? upstream.agent : upstream.freshAgent,
     })
     const close = () => {
       req.unpipe(client)
@@ -88,7 +88,7 @@ function ask(
     client.on('error', (error: NodeJS.ErrnoException) => {
       if (!client.reusedSocket || answered || res.destroyed || error.code !== 'ECONNRESET') return reject(error)
       res.off('close', close)
-      ask(program, req, res, false).then(resolve, reject)
+      ask(upstream, req, res, false).then(resolve, reject)
     })
     if (body) req.pipe(client)
     else client.end()
@@ -108,11 +108,16 @@ function writeHints(res: ServerResponse, link: string | string[]): void {
  *
  * @throws what keeps the program from answering
  */
-export async function proxyUpgrade(program: Program, req: MountedRequest, socket: Duplex, head: Buffer): Promise<void> {
+export async function proxyUpgrade(
+  upstream: Upstream,
+  req: MountedRequest,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   socket.on('error', () => socket.destroy())
   if (!isHostField(req.headers.host ?? '')) return refuseUpgrade(socket, 400, 'Host is missing or no host.\n')
   const client = httpRequest({
-    ...program.target,
+    ...upstream.target,
     path: req.url,
     headers: [...requestFields(req), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
     agent: false,
