@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import zapp
 
@@ -19,6 +20,16 @@ ENV = {**os.environ, "PYTHONPATH": str(Path(zapp.__file__).parent.parent)}
 
 def run(*args: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "zapp", *args], env=ENV, capture_output=True, text=True, timeout=60)
+
+
+@contextlib.contextmanager
+def ended(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Ends a server, also where a test fails."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 class Commands(WsgiCase):

@@ -8,7 +8,7 @@ from typing import Optional, Sequence
 
 from . import __version__
 from .commands import COMMANDS
-from .errors import ZappError, describe, quote
+from .errors import ZappError, log_lines
 
 #: Cured by another command line.
 _USAGE = frozenset(["NOT_FOUND", "NOT_A_FILE", "MOUNT_PATH"])
@@ -26,10 +26,7 @@ def main(args: Optional[Sequence[str]] = None) -> int:
     try:
         return int(options.run(options))
     except ZappError as error:
-        for found in error.findings:
-            message, fix = describe(found)
-            place = f"{quote(found.path)}: " if found.path else ""
-            print(f"error {found.code}: {place}{message}\n  {fix}", file=sys.stderr)
+        print("\n".join(log_lines(error)), file=sys.stderr)
         return 2 if error.code in _USAGE else 1
     except BrokenPipeError:
         return 1

@@ -70,6 +70,16 @@ def describe(found: Finding) -> tuple[str, str]:
     return _fill(row["message"], found), _fill(row["fix"], found)
 
 
+def log_lines(error: ZappError) -> list[str]:
+    """All that was found, for a terminal or a log: a line for what is wrong, and one for what to do next."""
+    lines = []
+    for found in error.findings:
+        message, fix = describe(found)
+        place = f"{quote(found.path)}: " if found.path else ""
+        lines += [f"error {found.code}: {place}{message}", f"  {fix}"]
+    return lines
+
+
 def finding_json(found: Finding) -> dict[str, Any]:
     """The shape of ``validate --json``, the same as the Node command's."""
     message, fix = describe(found)

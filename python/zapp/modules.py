@@ -21,6 +21,8 @@ _lock = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
+#: What ``import zapp`` means, in apps too.
+LOADER = "zapp"
 _CODE = (".py", ".so", ".pyd")
 
 
@@ -35,6 +37,10 @@ def claim_modules(archive: Archive, roots: Iterable[str]) -> Callable[[], None]:
         for name, digest in module_digests(archive, root).items():
             # The first on sys.path is the one that is imported.
             mine.setdefault(name, digest)
+    for name in mine:
+        if name.split(".")[0] == LOADER:
+            why = f"{LOADER} is the loader's own name, which the app would be given instead: rename the app's module"
+            raise fail("ENTRY_LOAD", archive.file or "", module=name, reason=why)
     with _lock:
         for name, digest in mine.items():
             if name in _brought and _brought[name][0] != digest:
@@ -79,14 +85,15 @@ def _unit(entry: Entry, root: str, packages: "set[str]") -> Optional[str]:
             return None
         path += folder + "/"
         if path in packages:
-            return _named(folders[:depth])
+            return _named(folders[:depth], root)
     stem = _stem(entry)
-    return _named([*folders, stem]) if stem is not None and stem.isidentifier() else None
+    return _named([*folders, stem], root) if stem is not None and stem.isidentifier() else None
 
 
-def _named(parts: list[str]) -> Optional[str]:
-    # What is started by its path is no module for others; this package is the one that runs, not the one brought along.
-    return None if parts[0] in ("__main__", "zapp") else ".".join(parts)
+def _named(parts: list[str], root: str) -> Optional[str]:
+    # What is started by its path is no module for others; and the loader is the one that runs, not the one brought along.
+    is_nobodys = parts[0] == "__main__" or (parts[0] == LOADER and root == LIBRARY)
+    return None if is_nobodys else ".".join(parts)
 
 
 def _stem(entry: Entry) -> Optional[str]:

@@ -38,6 +38,10 @@ class Response:
     #: None: no body, which HEAD and 304 have not.
     body: Optional[Iterable[bytes]] = None
 
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {reason(self.status)}"
+
 
 @dataclass(frozen=True)
 class EntryCall:
@@ -93,7 +97,7 @@ class Mount:
         The app's page for the status, else for its class, else a line of text: an answer of the loader itself. With the
         semantics of GET or HEAD whatever was asked, and without conditions: it is not what they are about.
         """
-        answer = self._page(status, request) or _text(status, request)
+        answer = self._page(status, request) or text_error(status, request.method)
         # The page describes itself: a route's Content-Type is that of its files.
         return Response(status, add_missing(answer.headers, extra), answer.body)
 
@@ -177,10 +181,11 @@ def _redirect(status: int, location: str, headers: Sequence[Header]) -> Response
     return Response(status, [("Location", location), ("Content-Length", "0"), *headers])
 
 
-def _text(status: int, request: Request) -> Response:
+def text_error(status: int, method: str) -> Response:
+    """An error of the loader where no page of the archive tells it."""
     data = f"{status} {reason(status)}\n".encode("ascii")
     headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(data))), NO_STORE, NOSNIFF]
-    return Response(status, headers, None if request.method == "HEAD" else [data])
+    return Response(status, headers, None if method == "HEAD" else [data])
 
 
 #: Where the runtime's phrases are those of an older text than RFC 9110.

@@ -26,9 +26,13 @@ _MOUNT = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
 def checked_mount(mount: str) -> str:
     """:raises ZappError: MOUNT_PATH"""
     path = "" if mount == "/" else mount
-    if not _MOUNT.fullmatch(path) or any(segment in (".", "..") for segment in path.split("/")):
+    if not is_mount(path):
         raise fail("MOUNT_PATH", mount=mount, got=mount)
     return path
+
+
+def is_mount(path: str) -> bool:
+    return _MOUNT.fullmatch(path) is not None and not any(segment in (".", "..") for segment in path.split("/"))
 
 
 def check_needs(archive: Archive, mount: str) -> list[Finding]:

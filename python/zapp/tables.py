@@ -5,6 +5,8 @@ import pkgutil
 from functools import lru_cache
 from typing import Any
 
+_NAMES = ("casefold.json", "errors.json", "manifest.v1.schema.json", "media-types.json", "unicode13.json")
+
 
 @lru_cache(maxsize=None)
 def table(name: str) -> Any:
@@ -13,3 +15,9 @@ def table(name: str) -> Any:
     if data is None:
         raise RuntimeError(f"the package lacks its table {name}")
     return json.loads(data.decode("utf-8"))
+
+
+def load_tables() -> None:
+    """All of them now: for a loader whose own file may be replaced while it runs."""
+    for name in _NAMES:
+        table(name)

@@ -8,7 +8,7 @@ from .archive import Archive
 from .errors import ZappError
 from .headers import Header, add_missing
 from .manifest import Manifest
-from .mount import EntryCall, Mount, Request, Response, reason
+from .mount import EntryCall, Mount, Request, Response
 from .python_entry import PythonEntry
 from .request_path import target_of
 
@@ -108,5 +108,5 @@ def _send(answer: Response, start_response: StartResponse) -> Iterable[bytes]:
     # wsgiref.validate wants one in every answer but 204 and 304, also where there is no content.
     if answer.status != 304:
         headers = add_missing(headers, [("Content-Type", "text/plain; charset=utf-8")])
-    start_response(f"{answer.status} {reason(answer.status)}", headers)
+    start_response(answer.status_line, headers)
     return [] if answer.body is None else answer.body

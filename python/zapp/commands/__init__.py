@@ -1,3 +1,3 @@
-from . import inspect, serve, validate
+from . import cgi, inspect, serve, validate
 
-COMMANDS = (validate, inspect, serve)
+COMMANDS = (validate, inspect, serve, cgi)

@@ -1,0 +1,211 @@
+"""
+One request of CGI/1.1 (RFC 3875) for a WSGI application: the request from the environment and stdin, the answer, and
+nothing else, on stdout.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import sys
+from typing import Any, BinaryIO, Callable, Optional
+from wsgiref.util import guess_scheme
+
+from .mount import text_error
+from .wsgi import Environ, WsgiApp
+from .wsgi_head import Head, checked_head
+
+#: RFC 3875 §4.1, and what Apache adds of the request.
+_META = re.compile(
+    "(?:AUTH_TYPE|CONTENT_(?:LENGTH|TYPE)|CONTEXT_(?:DOCUMENT_ROOT|PREFIX)|DOCUMENT_(?:ROOT|URI)|GATEWAY_INTERFACE"
+    "|HTTPS|HTTP_.*|PATH_INFO|PATH_TRANSLATED|QUERY_STRING|REDIRECT_.*|REMOTE_.*|REQUEST_.*|SCRIPT_.*|SERVER_.*|SSL_.*)",
+    re.DOTALL,
+)
+_LENGTH = re.compile("[0-9]{1,18}")
+
+_log = logging.getLogger("zapp")
+
+
+class CgiRequest:
+    """
+    Takes stdin and stdout away from the process: what is printed by accident goes to stderr, which is the server's log,
+    and nothing but the application reads the body. Takes the meta-variables out of ``os.environ`` too, since a client
+    writes most of them: the ``config`` of an app must not come from a request.
+    """
+
+    def __init__(self) -> None:
+        self._stdin = os.fdopen(os.dup(0), "rb", buffering=0)
+        # Not buffered: what is left in a buffer when the client has gone would be complained about at exit.
+        self._stdout = os.fdopen(os.dup(1), "wb", buffering=0)
+        with open(os.devnull, "rb") as null:
+            os.dup2(null.fileno(), 0)
+        os.dup2(2, 1)
+        self._variables = {name: _latin1(value) for name, value in os.environ.items()}
+        for name in [name for name in os.environ if _META.fullmatch(name)]:
+            del os.environ[name]
+
+    def __enter__(self) -> "CgiRequest":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stdin.close()
+        self._stdout.close()
+
+    @property
+    def script_name(self) -> str:
+        return self._variables.get("SCRIPT_NAME", "").rstrip("/")
+
+    def answer(self, app: WsgiApp, mount: Optional[str] = None) -> bool:
+        """
+        :param mount: what stands for the SCRIPT_NAME of the server, where that is not the path that clients see
+        :returns: False where it was a 500 of ours, or broke off; the log says why
+        """
+        length = self._variables.get("CONTENT_LENGTH", "")
+        if length and not _LENGTH.fullmatch(length):
+            return self._fail(400)
+        reply = _Reply(self._stdout, self._is_head)
+        try:
+            reply.send(app, self._environ(mount, int(length) if length else None))
+        except (Exception, SystemExit) as error:
+            if isinstance(error, OSError) and error is reply.gone:
+                # The client has gone; the server has closed the pipe. No one is left to be told.
+                return True
+            _log.exception("%s %s", self._variables.get("REQUEST_METHOD"), self._variables.get("REQUEST_URI"))
+            return False if reply.is_started else self._fail(500)
+        return True
+
+    def fail(self) -> None:
+        """500, for a request that no application could be loaded for."""
+        self._fail(500)
+
+    def _fail(self, status: int) -> bool:
+        page = text_error(status, "HEAD" if self._is_head else "GET")
+        reply = _Reply(self._stdout, self._is_head)
+        try:
+            reply.send(lambda environ, start: _page(page, start), {})
+        except OSError as error:
+            if error is not reply.gone:
+                raise
+        return False
+
+    @property
+    def _is_head(self) -> bool:
+        return self._variables.get("REQUEST_METHOD") == "HEAD"
+
+    def _environ(self, mount: Optional[str], length: Optional[int]) -> Environ:
+        environ: Environ = dict(self._variables)
+        # It would name a proxy for the app's own requests (httpoxy, CVE-2016-5385).
+        environ.pop("HTTP_PROXY", None)
+        environ["SCRIPT_NAME"] = self.script_name if mount is None else mount
+        environ.setdefault("PATH_INFO", "")
+        environ.setdefault("QUERY_STRING", "")
+        # Apache decodes a chunked body and tells no length of it; then its end is that of stdin.
+        endless = length is None and environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+        body = _Body(self._stdin, None if endless else length or 0)
+        return {
+            **environ,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": guess_scheme(environ),
+            "wsgi.input": io.BufferedReader(body),
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": False,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": True,
+        }
+
+
+def _page(page: Any, start: Callable[..., Any]) -> Any:
+    start(page.status_line, list(page.headers))
+    return page.body or []
+
+
+class _Reply:
+    """
+    The answer of a WSGI application as that of a CGI script:
+
+        nothing → head known (start_response) → head sent (the first byte of the body, or its end)
+                    ↑_____| (start_response with exc_info)
+    """
+
+    def __init__(self, out: BinaryIO, is_head: bool):
+        self._out = out
+        self._is_head = is_head
+        self._head: Optional[Head] = None
+        self.is_started = False
+        #: The error of a client that has gone.
+        self.gone: Optional[OSError] = None
+
+    def send(self, app: WsgiApp, environ: Environ) -> None:
+        parts = app(environ, self._start)
+        try:
+            for part in parts:
+                self._write(part)
+            if self._head is None:
+                raise RuntimeError("the application has never called start_response")
+            if not self.is_started:
+                self._put(b"")
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+
+    def _start(self, status: str, headers: "list[tuple[str, str]]", exc_info: Any = None) -> Callable[[bytes], None]:
+        if exc_info is not None:
+            try:
+                if self.is_started:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self._head is not None:
+            raise RuntimeError("start_response was called a second time without exc_info")
+        self._head = checked_head(status, headers)
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        if not isinstance(data, bytes):
+            raise TypeError(f"the body must be of bytes, got {type(data).__name__}")
+        if self._head is None:
+            raise RuntimeError("the application has sent a body before it has called start_response")
+        if data:
+            self._put(b"" if self._is_head else data)
+
+    def _put(self, data: bytes) -> None:
+        if not self.is_started and self._head is not None:
+            self.is_started = True
+            status, headers = self._head
+            lines = [f"Status: {status}", *(f"{name}: {value}" for name, value in headers), "", ""]
+            data = "\r\n".join(lines).encode("latin-1") + data
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._out.write(left) :]
+        except OSError as error:
+            self.gone = error
+            raise
+
+
+class _Body(io.RawIOBase):
+    """Stdin up to the length of the body; a script must not read beyond (RFC 3875 §4.2)."""
+
+    def __init__(self, stdin: BinaryIO, length: Optional[int]):
+        self._stdin = stdin
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = len(buffer) if self._left is None else min(len(buffer), self._left)
+        data = self._stdin.read(size) if size else b""
+        buffer[: len(data)] = data
+        if self._left is not None:
+            self._left -= len(data)
+        return len(data)
+
+
+def _latin1(value: str) -> str:
+    """A character for each byte, as PEP 3333 wants them; os.environ has decoded them by the locale."""
+    return os.fsencode(value).decode("latin-1")

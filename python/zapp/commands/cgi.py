@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from ..cgi_request import CgiRequest
+from ..errors import ZappError, log_lines
+from ..load import load
+from ..needs import is_mount
+
+NAME = "cgi"
+HELP = "answer one CGI/1.1 request (RFC 3875): for a script that a web server starts"
+
+
+def define(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--mount", default="", help="the path that clients see, where it is not the script's")
+    parser.add_argument("--config", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--cache", default=os.environ.get("ZAPP_CACHE"), help="folder for run trees")
+    parser.add_argument("--data", help="folder that holds the app's data folders")
+
+
+def run(options: argparse.Namespace) -> int:
+    with CgiRequest() as request:
+        return _answer(request, options)
+
+
+def _answer(request: CgiRequest, options: argparse.Namespace) -> int:
+    config = dict(pair.partition("=")[::2] for pair in options.config)
+    # A script's path may hold what a mount must not; then only archives for any mount can be run by it.
+    found = request.script_name if is_mount(request.script_name) else ""
+    try:
+        app = load(options.file, options.mount or found, config, cache=options.cache, data=options.data)
+    except ZappError as error:
+        print("\n".join(log_lines(error)), file=sys.stderr)
+        request.fail()
+        return 1
+    try:
+        return 0 if request.answer(app, app.mount if options.mount else None) else 1
+    finally:
+        app.close()
