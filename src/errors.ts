@@ -136,6 +136,13 @@ export const ERRORS = {
   LINK_BROKEN: { title: 'Link leads nowhere', message: 'a link must lead to a file, got one to {target}', fix: 'Remove it, or leave it out with .zappignore.', status: 422 },
   DEP_MISSING: { title: 'Dependency not installed', message: '{package} needs {dependency}, which is not installed', fix: 'Run your package manager’s install first.', status: 422 },
   DEP_RELAY: { title: 'Dependency would resolve differently', message: '{package} must get {expected} for {dependency}, in the archive it would get {got}', fix: 'This is a fault of Zapp: report it with your lock file.', status: 500 },
+  DEP_SOURCE: { title: 'Dependency that is not published', message: 'a dependency must be a published package, got {requirement}', fix: 'Make a wheel of it (pip wheel {requirement} --no-deps -w wheels), and name the package, with --find-links wheels in requirements.txt.', status: 422 },
+  DEP_LOCK: { title: 'Dependencies that cannot be read', message: 'the dependencies must be readable, {reason}', fix: 'Write them anew with: {todo}', status: 422 },
+  DEP_FETCH: { title: 'Dependencies could not be fetched', message: 'pip must be able to fetch the dependencies, got: {reason}', fix: 'Correct the cause, and see that pip download -r works.', status: 502 },
+  WHEEL_MISSING: { title: 'No wheel', message: '{package} must be there as a wheel for {target}', fix: 'Choose a version that has one, pack for another target (--python, --platform), or make one (pip wheel {package} -w wheels) and put --find-links wheels into requirements.txt.', status: 422 },
+  WHEEL_INVALID: { title: 'Broken wheel', message: 'the wheel must be as its format says: {reason}', fix: 'Choose another version of the package, and tell its authors.', status: 422 },
+  WHEEL_CONFLICT: { title: 'Two packages, one file', message: 'a file must belong to one package, got different ones of {package} and {other}', fix: 'Leave one of the two packages out.', status: 422 },
+  PACK_PYTHON: { title: 'No Python that could fetch packages', message: 'a Python with pip must be on this machine to fetch the dependencies, got {got}', fix: 'Install Python 3.9 or newer with pip.', status: 503 },
   PACK_CHANGED: { title: 'File changed while packing', message: 'a file must not change while it is packed', fix: 'Stop what writes to it and pack again.', status: 409 },
 
   SIG_DROPPED: { title: 'Signature left out', message: 'the signature was left out, because it is of other bytes', fix: 'Sign the new archive.', status: 422 },

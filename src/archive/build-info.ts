@@ -18,9 +18,9 @@ export interface BuildInfo {
 export interface BuildPackage {
   readonly name: string
   readonly version: string
-  /** Folder in the archive, without a trailing slash. */
+  /** Folder in the archive, without a trailing slash; of a Python distribution that of its metadata. */
   readonly path: string
-  /** As its package.json says: usually an SPDX expression. */
+  /** As the package says: usually an SPDX expression. */
   readonly license?: string
 }
 
@@ -38,7 +38,7 @@ export interface NativeTarget {
    * for one system what another package needs, that other's.
    */
   readonly package: string
-  /** `addon`: a `.node` file; `library`: another shared object; `program`: an executable. */
+  /** `addon`: a `.node` file, or an extension module of Python; `library`: another shared object; `program`: an executable. */
   readonly kind: 'addon' | 'library' | 'program'
   /** As process.platform: linux, android, darwin, win32, freebsd, openbsd, sunos; `unix` where an ELF file does not tell. */
   readonly platform: string
@@ -46,8 +46,13 @@ export interface NativeTarget {
   readonly arch: string
   /** Linux only, where the file names the library. */
   readonly libc?: 'glibc' | 'musl'
-  /** Addons only. `napi`: any Node; a number: the one NODE_MODULE_VERSION it loads in. Absent: not known. */
+  /** Addons of Node only. `napi`: any Node; a number: the one NODE_MODULE_VERSION it loads in. Absent: not known. */
   readonly abi?: 'napi' | number
+  /**
+   * Of an extension module: the ABI of Python that it was built for, after the tags of its wheel. `cp311`: CPython 3.11
+   * only (`cp313t`: its build without the GIL); `cp39-abi3`: CPython 3.9 or newer; absent: any.
+   */
+  readonly python?: string
   /** The package is reached through optionalDependencies only: the app may do without it. */
   readonly optional?: true
 }

@@ -7,16 +7,15 @@ import { toSource } from './archive.ts'
 import { parseBuildInfo } from './build-info.ts'
 import { compress } from './compress.js'
 import { isCompressible } from './compressible.ts'
-import { decode } from './content.ts'
 import { CONTENTS, SIGNATURE } from './contents-index.ts'
 import { isProgram } from './file-mode.js'
 import { foldersOf } from './folders.ts'
+import { readForeign } from './foreign-content.ts'
 import { type JudgedEntry, judgeForeign } from './foreign-entries.ts'
 import { readForeignZip } from './foreign-zip.ts'
 import { BUILD_INFO, MANIFEST, METADATA, MIMETYPE, SBOM } from './holdings.ts'
 import { compareNames } from './name-order.ts'
 import { type Writer, writeArchive } from './writer.ts'
-import { DEFLATE } from './zip-records.ts'
 
 export interface RepackOptions {
   /**
@@ -65,7 +64,7 @@ export async function repack(input: string | Uint8Array, options: RepackOptions 
     const files = rooted(judged)
     const manifestEntry = files.get(MANIFEST)
     if (!manifestEntry) throw fail('MANIFEST_MISSING', '', { got: [...files.keys()].slice(0, 3) })
-    const manifestBytes = await contentOf(manifestEntry)
+    const manifestBytes = (await readForeign(manifestEntry)).content
     const manifest = manifestOf(manifestBytes, limits)
 
     const out = options.out ?? defaultTarget(input)
@@ -120,11 +119,11 @@ async function fill(
   for (const path of [...all].sort(compareNames)) {
     const entry = files.get(path)
     if (path.endsWith('/')) await writer.folder(path)
-    else if (entry) await writeFile(writer, path, await contentOf(entry), executable)
+    else if (entry) await writeFile(writer, path, (await readForeign(entry)).content, executable)
   }
   for (const [path, isValid] of [[SBOM, isSbom] as const, [BUILD_INFO, parseBuildInfo] as const]) {
     const entry = files.get(path)
-    const bytes = entry && (await contentOf(entry))
+    const bytes = entry && (await readForeign(entry)).content
     if (bytes && isValid(bytes)) await writer.text(path, bytes)
   }
 }
@@ -132,13 +131,6 @@ async function fill(
 async function writeFile(writer: Writer, path: string, bytes: Buffer, executable: ReadonlySet<string>): Promise<void> {
   const mode = isProgram(bytes) || executable.has(path) ? 0o755 : 0o644
   await writer.file({ path, mode, ...compress(bytes, isCompressible(path)) })
-}
-
-/** @throws ZappError SIZE, INFLATE, DEFLATE_TRAILING, CRC, ZIP_UNREADABLE, IO */
-async function contentOf({ path, kind, entry }: JudgedEntry): Promise<Buffer> {
-  const { size, compressedSize, crc32 } = entry
-  const method = entry.method === DEFLATE ? 'deflate' : 'stored'
-  return decode({ path, kind, method, size, compressedSize, crc32, dataOffset: 0, sha256: '' }, await entry.stored())
 }
 
 function isSbom(bytes: Uint8Array): boolean {

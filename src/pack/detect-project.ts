@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type PackageJson, readPackageJson } from './package-json.ts'
+import { type Pyproject, readPyproject } from './python/pyproject.ts'
 
 /** What a detector makes of a project. */
 export interface Guess {
@@ -10,6 +11,8 @@ export interface Guess {
   readonly because: readonly string[]
   /** Set where it would have to guess: why, as the end of "the project must have a zapp.json, …". */
   readonly doubt?: string
+  /** Whose version the app needs; default: Node's, where it has an entry. */
+  readonly language?: 'python'
   /** Lines of a .zappignore: what the build made needless. */
   readonly ignore?: readonly string[]
 }
@@ -20,19 +23,31 @@ export type Detector = (project: Project) => Guess | undefined
 /** A project folder, looked at: none of its code is run. Paths are those of the project, "/" between segments. */
 export class Project {
   readonly json: PackageJson | undefined
+  readonly pyproject: Pyproject | undefined
   readonly #dir: string
 
   constructor(dir: string) {
     this.#dir = dir
     this.json = readPackageJson(dir)
+    this.pyproject = readPyproject(dir)
   }
 
   isFile(path: string): boolean {
-    return statSync(join(this.#dir, path), { throwIfNoEntry: false })?.isFile() === true
+    return this.#stat(path)?.isFile() === true
   }
 
   isFolder(path: string): boolean {
-    return statSync(join(this.#dir, path), { throwIfNoEntry: false })?.isDirectory() === true
+    return this.#stat(path)?.isDirectory() === true
+  }
+
+  #stat(path: string) {
+    try {
+      return statSync(join(this.#dir, path), { throwIfNoEntry: false })
+    } catch (error) {
+      // A file where a folder was looked for.
+      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
+      throw error
+    }
   }
 
   /** The content of a file; "" where there is none. */

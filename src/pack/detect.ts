@@ -8,6 +8,9 @@ import { type Detector, type Guess, Project } from './detect-project.ts'
 import { detectNothing, detectStatic } from './detect-static.ts'
 import { manifestText } from './manifest-text.ts'
 import type { PackageJson } from './package-json.ts'
+import { detectDjango } from './python/detect-django.ts'
+import { detectPython } from './python/detect-python.ts'
+import { pythonRange } from './python/python-range.ts'
 
 /** What a project without zapp.json looks like. */
 export interface Detection {
@@ -23,6 +26,8 @@ export interface Detection {
 
 /** The first that knows the project decides: what a framework has built before what is only a module. */
 const DETECTORS: readonly Detector[] = [
+  either(detectDjango),
+  either(detectPython),
   detectNext,
   detectNitro,
   detectAstro,
@@ -37,15 +42,18 @@ const DETECTORS: readonly Detector[] = [
 /** Looks at a project folder, runs none of its code, and suggests a manifest. */
 export async function detectProject(dir: string): Promise<Detection> {
   const project = new Project(dir)
-  const { json } = project
+  const { json, pyproject } = project
   const guess = guessOf(project)
-  const name = appName(json?.name ?? basename(resolve(dir)))
-  const engine = 'entry' in guess.manifest ? nodeRange(json) : undefined
-  const needs = engine ? { dependencies: { runtime: { node: engine } } } : {}
-  const manifest = { zapp: 1, name, version: valid(json?.version) ?? '0.0.0', ...guess.manifest, ...needs }
+  const isPython = guess.language === 'python'
+  const own = isPython ? pyproject : json
+  const name = appName(own?.name ?? json?.name ?? pyproject?.name ?? basename(resolve(dir)))
+  const needs = isPython ? pythonNeeds(project) : 'entry' in guess.manifest ? nodeNeeds(json) : undefined
+  const version = isPython ? semver(pyproject?.version) : valid(json?.version)
+  const runtime = needs ? { dependencies: { runtime: needs.runtime } } : {}
+  const manifest = { zapp: 1, name, version: version ?? '0.0.0', ...guess.manifest, ...runtime }
   return {
     suggestion: manifestText(manifest),
-    because: [...guess.because, ...(engine ? [`package.json asks for Node ${json?.engines?.node}`] : [])],
+    because: [...guess.because, ...(needs ? [needs.because] : [])],
     ...(guess.doubt === undefined ? {} : { doubt: guess.doubt }),
     ignore: guess.ignore ?? [],
   }
@@ -57,6 +65,36 @@ function guessOf(project: Project): Guess {
     if (guess) return guess
   }
   return detectNothing(project)
+}
+
+/** An app of Python, unless there is one of Node as well: then it takes a person to say which it is. */
+function either(detect: Detector): Detector {
+  return (project) => {
+    const guess = detect(project)
+    const other = guess && project.json ? detectModules(project) : undefined
+    if (!guess || !other || other.doubt !== undefined) return guess
+    return { ...guess, doubt: `it looks like two apps: ${guess.because[0]}; ${other.because.at(-1)}` }
+  }
+}
+
+function pythonNeeds(project: Project) {
+  const asked = project.pyproject?.requiresPython
+  const range = asked === undefined ? undefined : pythonRange(asked)
+  if (range !== undefined) return { runtime: { python: range }, because: `pyproject.toml asks for Python ${asked}` }
+  const pinned = /^\s*(?:cpython-?)?(?<version>3\.\d+)/.exec(project.read('.python-version'))?.groups?.version
+  if (pinned === undefined) return undefined
+  return { runtime: { python: `>=${pinned}` }, because: `.python-version names Python ${pinned}` }
+}
+
+/** Python's versions may have two numbers, or four; a manifest's have three. */
+function semver(version: string | undefined): string | undefined {
+  const plain = /^v?(?<numbers>\d+(?:\.\d+){0,2})$/.exec(version ?? '')?.groups?.numbers
+  return plain === undefined ? undefined : (valid([...plain.split('.'), '0', '0'].slice(0, 3).join('.')) ?? undefined)
+}
+
+function nodeNeeds(json: PackageJson | undefined) {
+  const range = nodeRange(json)
+  return range ? { runtime: { node: range }, because: `package.json asks for Node ${json?.engines?.node}` } : undefined
 }
 
 /** The lowest Node version of `engines`: a manifest's range cannot say "^20 || ^22". */

@@ -6,7 +6,7 @@ import { compareNames } from '../archive/name-order.ts'
 import { type Writer, writeArchive } from '../archive/writer.ts'
 import { type Finding, finding, throwIfErrors } from '../errors.ts'
 import { PACKER } from './packer.ts'
-import { type PackPlan, type PlannedFile, planPack } from './plan.ts'
+import { type PackPlan, type PlannedFile, type PlanOptions, planPack } from './plan.ts'
 import { CHANGED } from './read-file.js'
 import { type Read, readFiles } from './read-files.ts'
 import { SizeReport, type SizeRow } from './size-report.ts'
@@ -21,11 +21,9 @@ export interface PackProgress {
   readonly total: number
 }
 
-export interface PackOptions {
+export interface PackOptions extends Pick<PlanOptions, 'allowSecrets' | 'target'> {
   /** The file to write. Default: `<name>-<version>.zapp` in the project. An existing file is replaced. */
   readonly out?: string
-  /** Entry names that may look like secrets. */
-  readonly allowSecrets?: readonly string[]
   /** What {@link planPack} gave for the same project a moment ago: saves making it again. */
   readonly plan?: PackPlan
   readonly onProgress?: (progress: PackProgress) => void
@@ -51,7 +49,7 @@ export interface PackResult {
 
 /**
  * Packs a project into an archive: production dependencies only, reproducible bytes, checked as a reader would before
- * it takes the target's place. Runs none of the project's code and calls no package manager.
+ * it takes the target's place. Runs none of the project's code.
  *
  * @throws ZappError as {@link planPack}, and SECRET (by content), PACK_CHANGED, IO; `signal.reason` after an abort.
  *   Whatever is thrown, nothing is left behind and an earlier file is untouched.
@@ -115,17 +113,25 @@ async function writeTree(writer: Writer, plan: PackPlan, report: SizeReport, opt
     const mode = read.program || executable.has(file.path) ? 0o755 : 0o644
     await writer.file({ path: file.path, mode, ...read })
     report.add(file, read.data.length)
-    native.push(...(read.native ?? []).map((target) => ({ path: file.path, ...report.owner(file), ...target })))
+    const owner = { path: file.path, ...report.owner(file) }
+    native.push(...(read.native ?? []).map((target) => ({ ...owner, ...target, ...addonTarget(file, target) })))
   }
   throwIfErrors(findings)
   for (; !folder.done; folder = folders.next()) await writer.folder(folder.value)
   return { native, bill: bill ?? (await sbomOf(plan)) }
 }
 
+/** A shared object that Python imports is told by the tags of its wheel, not by its bytes. */
+function addonTarget({ addon }: PlannedFile, { platform }: { platform: string }): Partial<NativeTarget> {
+  if (!addon) return {}
+  const { libc, ...python } = addon
+  return { kind: 'addon', ...python, ...(libc && platform === 'linux' ? { libc } : {}) }
+}
+
 /** The library is loaded late: it takes as long as packing a small project. */
 async function sbomOf(plan: PackPlan): Promise<Uint8Array> {
   const { sbom } = await import('./sbom.ts')
-  return sbom(plan.manifest, plan.graph, PACKER)
+  return sbom(plan.manifest, plan.graph, plan.python, PACKER)
 }
 
 function job(file: PlannedFile, allowed: ReadonlySet<string>) {

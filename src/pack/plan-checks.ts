@@ -29,8 +29,9 @@ export function judgeNames(files: readonly PlannedFile[], folders: readonly stri
 }
 
 export function findSecrets(files: readonly PlannedFile[], allowed: readonly string[]): Finding[] {
-  return files.flatMap(({ path, source, size }) => {
-    const what = allowed.includes(path) ? undefined : secretByName(path, source, size)
+  return files.flatMap((file) => {
+    const { path } = file
+    const what = allowed.includes(path) ? undefined : secretByName(file)
     return what === undefined ? [] : [finding('SECRET', path, { what, name: path })]
   })
 }

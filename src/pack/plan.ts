@@ -13,6 +13,11 @@ import { type PackageGraph, readPackageGraph } from './package-graph.ts'
 import { readPackageJson } from './package-json.ts'
 import { checkSizes, findSecrets, judgeNames } from './plan-checks.ts'
 import { platformPackages } from './platform-packages.ts'
+import { plannedPackage } from './python/library.ts'
+import type { AddonTag } from './python/native-tag.ts'
+import { type PythonPart, pythonPart } from './python/python-part.ts'
+import type { PythonTarget } from './python/target.ts'
+import type { StoredContent } from './read-file.js'
 import { type Placement, relay } from './relay.ts'
 import { isTraced } from './traced.ts'
 
@@ -20,19 +25,23 @@ import { isTraced } from './traced.ts'
 export interface PlannedFile {
   /** Its entry name. */
   readonly path: string
-  /** Where it is read from: an absolute path, its links resolved. */
-  readonly source: string
+  /** Where it is read from: an absolute path, its links resolved; or what a wheel holds. */
+  readonly source: string | StoredContent
   readonly size: number
   readonly mtimeMs: number
-  /** Belongs to a package below node_modules: not scanned for secrets by content. */
+  /** Belongs to a package or to Zapp: not scanned for secrets by content. */
   readonly dependency: boolean
+  /** {@link PlannedPackage.path} of the Python package that it belongs to: many share their folders. */
+  readonly package?: string
+  /** What the tags of its wheel say of an extension module. */
+  readonly addon?: AddonTag
 }
 
-/** A package of the re-laid node_modules. */
+/** A package of the re-laid node_modules, or a Python distribution. */
 export interface PlannedPackage {
   readonly name: string
   readonly version: string
-  /** Its folder in the archive: `node_modules/express`. */
+  /** Its folder in the archive: `node_modules/express`, `ZAPP-INF/lib/flask-3.1.0.dist-info`. */
   readonly path: string
   /** SPDX expression or whatever its package.json says. */
   readonly license?: string
@@ -70,6 +79,8 @@ export interface PackPlan {
   readonly packages: readonly PlannedPackage[]
   /** Who needs whom, for the SBOM. */
   readonly graph: PackageGraph
+  /** The same for Python, and what to say of it. */
+  readonly python: Pick<PythonPart, 'packages' | 'roots' | 'notes'>
   readonly leftOut: readonly LeftOut[]
   /** Sum of the files' sizes. */
   readonly bytes: number
@@ -81,14 +92,19 @@ export interface PackPlan {
 export interface PlanOptions {
   /** Never packed, wherever it lies: the archive that is about to be written. */
   readonly out?: string
+  /** Entry names that may look like secrets. */
   readonly allowSecrets?: readonly string[]
+  /** What the wheels of a Python app are for; default: the Python and the platform of this machine. */
+  readonly target?: Partial<PythonTarget>
+  readonly signal?: AbortSignal
 }
 
 /**
- * Finds out what {@link pack} would write, without writing and without running any of the project's code.
+ * Finds out what {@link pack} would write, without writing and without running any of the project's code. For the
+ * dependencies of a Python app it asks pip, which fetches wheels.
  *
  * @throws ZappError whose findings list everything that is wrong: NOT_FOUND, NOT_A_FILE, PACK_NO_MANIFEST, MANIFEST_*,
- *   LINK_*, TYPE, NAME_*, CASE_COLLISION, SECRET (by name), DEP_MISSING, DEP_RELAY, FILE, TOTAL, TOO_MANY, IO
+ *   LINK_*, TYPE, NAME_*, CASE_COLLISION, SECRET (by name), DEP_*, WHEEL_*, PACK_PYTHON, FILE, TOTAL, TOO_MANY, IO
  */
 export async function planPack(dir: string, options: PlanOptions = {}): Promise<PackPlan> {
   const root = projectFolder(dir)
@@ -103,12 +119,19 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
   // With packages missing, each missing one would be reported again for every edge that it breaks.
   const laid = graph.findings.length > 0 ? { placements: [], findings: [] } : relay(graph)
   const trees = laid.placements.map((placement) => packageFiles(placement, rules))
+  const target = { platforms: [], ...options.target }
+  const python = await pythonPart(root, manifest, own.files, target, options.signal)
 
   const files = [
     ...own.files.map((file) => ({ ...file, dependency: false })),
     ...trees.flatMap((tree) => tree.files.map((file) => ({ ...file, dependency: true }))),
+    ...python.files,
   ].sort((a, b) => compareNames(a.path, b.path))
-  const folders = withParents([...own.folders, ...trees.flatMap((tree) => tree.folders)])
+  const folders = withParents([
+    ...own.folders,
+    ...trees.flatMap((tree) => tree.folders),
+    ...python.files.map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)).filter((folder) => folder !== ''),
+  ])
   const total = files.reduce((sum, file) => sum + file.size, 0)
   const findings = [
     ...own.findings,
@@ -116,6 +139,7 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
     ...judgeNames(files, folders),
     ...graph.findings,
     ...laid.findings,
+    ...python.findings,
     ...manifestPaths(manifest, files, folders, locate),
     ...findSecrets(files, options.allowSecrets ?? []),
     ...checkSizes(files, folders, total),
@@ -128,8 +152,11 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
     ...(because ? { because } : {}),
     files,
     folders,
-    packages: plannedPackages(laid.placements, graph),
+    packages: [...plannedPackages(laid.placements, graph), ...python.packages.map(plannedPackage)].sort((a, b) =>
+      compareNames(a.path, b.path),
+    ),
     graph,
+    python,
     leftOut: needsPackages ? own.leftOut : [...own.leftOut, ...unneeded(own)],
     bytes: total,
     defaultName: `${manifest.name}-${manifest.version}.zapp`,
@@ -140,17 +167,15 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
 function plannedPackages(placements: readonly Placement[], graph: PackageGraph): readonly PlannedPackage[] {
   const parents = platformPackages(graph)
   const folders = new Map(placements.map(({ path, pkg }) => [pkg, path]))
-  return placements
-    .map(({ path, pkg }) => {
-      const { name, version, json } = pkg
-      const parent = parents.get(pkg)
-      return {
-        ...{ name, version, path, optional: !graph.required.has(parent ?? pkg) },
-        ...(json.license === undefined ? {} : { license: json.license }),
-        ...(parent ? { nativeOf: folders.get(parent) ?? path } : {}),
-      }
-    })
-    .sort((a, b) => compareNames(a.path, b.path))
+  return placements.map(({ path, pkg }) => {
+    const { name, version, json } = pkg
+    const parent = parents.get(pkg)
+    return {
+      ...{ name, version, path, optional: !graph.required.has(parent ?? pkg) },
+      ...(json.license === undefined ? {} : { license: json.license }),
+      ...(parent ? { nativeOf: folders.get(parent) ?? path } : {}),
+    }
+  })
 }
 
 function projectFolder(dir: string): string {
@@ -231,6 +256,8 @@ function withParents(folders: readonly string[]): readonly string[] {
   for (const folder of folders) {
     for (const { index } of folder.matchAll(/\//g)) all.add(folder.slice(0, index + 1))
   }
+  // The format's own folder has no entry (FORMAT.md §Order).
+  all.delete('ZAPP-INF/')
   return [...all].sort(compareNames)
 }
 

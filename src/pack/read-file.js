@@ -7,8 +7,16 @@ import { nativeTargets } from './native-target.js'
 import { findSecret } from './secret-content.js'
 
 /**
+ * A file that is in memory, as it stood in a zip whose checksums were found right.
+ *
+ * @typedef {object} StoredContent
+ * @property {'stored' | 'deflate'} method
+ * @property {Uint8Array} stored
+ */
+
+/**
  * @typedef {object} ReadJob
- * @property {string} source absolute path
+ * @property {string | StoredContent} source absolute path, or what a wheel holds
  * @property {string} path entry name
  * @property {number} size as planned
  * @property {number} mtimeMs as planned
@@ -32,10 +40,11 @@ import { findSecret } from './secret-content.js'
  * @returns {ReadResult | { problem: string }} a problem where the file is not what was planned
  */
 export function readFile(job) {
-  const bytes = readUnchanged(job)
+  const { source } = job
+  const bytes = typeof source === 'string' ? readUnchanged(source, job) : contentOf(source, job.size)
   if (typeof bytes === 'string') return { problem: bytes }
   const program = isProgram(bytes)
-  const native = program || job.path.endsWith('.node') ? nativeTargets(bytes, job.path) : []
+  const native = program || /\.(?:node|pyd)$/.test(job.path) ? nativeTargets(bytes, job.path) : []
   const compressed = compress(bytes, job.compressible)
   if (!isFaithful(compressed, bytes)) return { problem: 'zlib did not give back what it was given' }
   const secret = job.scan ? findSecret(bytes) : undefined
@@ -45,6 +54,11 @@ export function readFile(job) {
     ...(native.length > 0 ? { native } : {}),
     ...(secret === undefined ? {} : { secret }),
   }
+}
+
+/** @param {StoredContent} source @param {number} size */
+export function contentOf({ method, stored }, size) {
+  return method === 'stored' ? stored : inflateRawSync(stored, { chunkSize: Math.max(MIN_CHUNK, size + 1) })
 }
 
 /**
@@ -65,12 +79,12 @@ const MIN_CHUNK = 64
 /**
  * The bytes, or why they cannot be trusted: size and time must be the planned ones before and after the read.
  *
- * @param {ReadJob} job
+ * @param {string} source @param {ReadJob} job
  */
-function readUnchanged(job) {
+function readUnchanged(source, job) {
   let fd
   try {
-    fd = openSync(job.source, 'r')
+    fd = openSync(source, 'r')
     if (changed(fstatSync(fd), job)) return CHANGED
     const bytes = Buffer.allocUnsafeSlow(job.size)
     for (let done = 0; done < job.size; ) {

@@ -8,6 +8,8 @@ import parseSpdx from 'spdx-expression-parse'
 import { compareNames } from '../archive/name-order.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import type { Package, PackageGraph } from './package-graph.ts'
+import type { PythonLibrary, PythonPackage } from './python/library.ts'
+import { canonicalName } from './python/markers.ts'
 
 const licenses = new Factories.LicenseFactory(parseSpdx)
 
@@ -16,7 +18,12 @@ const licenses = new Factories.LicenseFactory(parseSpdx)
  * (published packages only) and its place in the dependency graph. Without the time and the serial number that tools
  * like to add: the same tree must give the same bytes.
  */
-export function sbom(manifest: Manifest, graph: PackageGraph, packer: { name: string; version: string }): Uint8Array {
+export function sbom(
+  manifest: Manifest,
+  graph: PackageGraph,
+  python: Pick<PythonLibrary, 'packages' | 'roots'>,
+  packer: { name: string; version: string },
+): Uint8Array {
   const app = new Component(ComponentType.Application, manifest.name, {
     version: manifest.version,
     bomRef: `${manifest.name}@${manifest.version}`,
@@ -43,6 +50,12 @@ export function sbom(manifest: Manifest, graph: PackageGraph, packer: { name: st
   for (const { edges } of graph.importers) {
     for (const { target } of edges) app.dependencies.add(components.get(refOf(target))!.bomRef)
   }
+  const distributions = new Map(python.packages.map((pkg) => [pkg, distribution(pkg)]))
+  for (const [pkg, component] of distributions) {
+    for (const need of pkg.needs) component.dependencies.add(distributions.get(need)!.bomRef)
+    bom.components.add(component)
+  }
+  for (const root of python.roots) app.dependencies.add(distributions.get(root)!.bomRef)
   const serializer = new JsonSerializer(new Json.Normalize.Factory(Spec1dot6))
   return Buffer.from(`${serializer.serialize(bom, { sortLists: true, space: 1 })}\n`)
 }
@@ -62,5 +75,18 @@ function componentOf(pkg: Package, graph: PackageGraph): Component {
   })
   if (!pkg.linked) component.purl = new PackageURL('npm', scope, name, pkg.version, undefined, undefined).toString()
   if (pkg.json.license !== undefined) component.licenses.add(licenses.makeFromString(pkg.json.license))
+  return component
+}
+
+function distribution({ name, version, license, published }: PythonPackage): Component {
+  // The address of a Python package has the name in canonical form: purl specification, type pypi.
+  const purl = new PackageURL('pypi', undefined, canonicalName(name), version, undefined, undefined).toString()
+  const component = new Component(ComponentType.Library, name, {
+    version,
+    bomRef: purl,
+    scope: ComponentScope.Required,
+  })
+  if (published) component.purl = purl
+  if (license !== undefined) component.licenses.add(licenses.makeFromString(license))
   return component
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import type { PlannedFile } from './plan.ts'
+import { contentOf } from './read-file.js'
 import { findSecret } from './secret-content.js'
 
 /** Files that hold secrets by convention, told by their name alone; matched without regard to case. */
@@ -28,11 +30,11 @@ const MAX_CONTENT = 2 ** 20
 /**
  * What secret a file must be taken for by its name, in words; undefined for none. Holds in dependency folders too.
  *
- * @param source where it can be read, for names that do not decide alone
  */
-export function secretByName(path: string, source: string, size: number): string | undefined {
+export function secretByName({ path, source, size }: PlannedFile): string | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase()
   const known = NAMES.find(([, pattern]) => pattern.test(name))
   if (known) return known[0]
-  return BY_CONTENT.test(name) && size <= MAX_CONTENT ? findSecret(readFileSync(source)) : undefined
+  if (!BY_CONTENT.test(name) || size > MAX_CONTENT) return undefined
+  return findSecret(typeof source === 'string' ? readFileSync(source) : contentOf(source, size))
 }

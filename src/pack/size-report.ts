@@ -46,6 +46,7 @@ export class SizeReport {
   }
 
   #packageOf(file: PlannedFile): PlannedPackage | undefined {
+    if (file.package !== undefined) return this.#packages.get(file.package)
     if (!file.dependency) return undefined
     // The innermost package: node_modules/a/node_modules/b/lib/c.js belongs to b.
     for (let end = file.path.lastIndexOf('/'); end > 0; end = file.path.lastIndexOf('/', end - 1)) {

@@ -1,0 +1,88 @@
+import { fail } from '../../errors.ts'
+import type { Manifest } from '../../format/manifest-types.ts'
+import { satisfies } from '../../format/version-range.ts'
+import { type Dependencies, readDependencies } from './dependencies.ts'
+import { fetchWheels } from './fetch-wheels.ts'
+import { findInterpreter, type Interpreter } from './interpreter.ts'
+import { layLibrary, type PythonLibrary } from './library.ts'
+import { LOADER_PACKAGE, loaderFiles, mainFile } from './loader-files.ts'
+import { canonicalName } from './markers.ts'
+import { type PythonTarget, targetMarkers, targetName } from './target.ts'
+import { readWheel } from './wheel.ts'
+
+/** What Zapp adds to an app of Python: its dependencies, the loader, and what starts it. */
+export interface PythonPart extends PythonLibrary {
+  /** One sentence each, for people. */
+  readonly notes: readonly string[]
+}
+
+const NOTHING: PythonPart = { files: [], packages: [], roots: [], findings: [], notes: [] }
+
+/**
+ * @param own the project's own files: one with a `__main__.py` starts as its author wants
+ * @throws ZappError PACK_PYTHON, DEP_LOCK, DEP_FETCH, WHEEL_MISSING, WHEEL_INVALID, IO; the codes of foreign zips
+ */
+export async function pythonPart(
+  root: string,
+  manifest: Manifest,
+  own: readonly { readonly path: string }[],
+  target: PythonTarget,
+  signal?: AbortSignal,
+): Promise<PythonPart> {
+  if (!usesPython(manifest)) return NOTHING
+  const library = await packages(root, manifest, target, signal)
+  if (![...manifest.entries.values()].some(({ type }) => type === 'wsgi' || type === 'asgi')) return library
+  const hasMain = own.some(({ path }) => path === '__main__.py')
+  return {
+    ...library,
+    files: [...library.files, ...loaderFiles(), ...(hasMain ? [] : [mainFile()])],
+    packages: [...library.packages, LOADER_PACKAGE],
+  }
+}
+
+function usesPython(manifest: Manifest): boolean {
+  const runs = [...manifest.processes.values(), ...(manifest.migrate ? [manifest.migrate] : [])]
+  return (
+    [...manifest.entries.values()].some((entry) =>
+      entry.type === 'server' ? entry.run[0] === '{python}' : entry.type === 'wsgi' || entry.type === 'asgi',
+    ) || runs.some(({ run }) => run[0] === '{python}')
+  )
+}
+
+async function packages(
+  root: string,
+  manifest: Manifest,
+  target: PythonTarget,
+  signal?: AbortSignal,
+): Promise<PythonPart> {
+  // Read once without Python: an app that needs nothing packs on a machine that has none.
+  if (!needsAny(readDependencies(root, {}))) return NOTHING
+  const interpreter = await interpreterFor(manifest, target)
+  const markers = targetMarkers(interpreter, target)
+  const found = readDependencies(root, markers)
+  if (!found || !needsAny(found)) return NOTHING
+  if (found.findings.length > 0) return { ...NOTHING, findings: found.findings }
+
+  const name = targetName(markers, target)
+  const fetched = await fetchWheels(found, { interpreter, target, targetName: name, ...(signal ? { signal } : {}) })
+  const provided = new Set(manifest.dependencies.provided.python.map(canonicalName))
+  const wheels = (await Promise.all(fetched.map(readWheel))).filter(({ id }) => !provided.has(id))
+  const library = layLibrary(wheels, found, markers, provided)
+  return { ...library, notes: [`${found.from} names the dependencies: wheels for ${name}`] }
+}
+
+function needsAny(found: Dependencies | undefined): boolean {
+  return found !== undefined && (found.roots.length > 0 || found.findings.length > 0)
+}
+
+async function interpreterFor(manifest: Manifest, { python }: PythonTarget): Promise<Interpreter> {
+  const range = manifest.dependencies.runtime.python
+  const found = await findInterpreter(python, python === undefined ? range : undefined)
+  if (!found) throw fail('PACK_PYTHON', '', { got: 'no Python' })
+  if (found.pip === undefined) throw fail('PACK_PYTHON', '', { got: `Python ${found.version} without pip` })
+  const version = python ?? found.version
+  if (range && !satisfies(version, range)) {
+    throw fail('NEED_RUNTIME', 'zapp.json', { runtime: 'Python', expected: range.text, got: version })
+  }
+  return found
+}
