@@ -134,7 +134,7 @@ export const ERRORS = {
   LINK_ESCAPES: { title: 'Link leads out of the project', message: 'a link must stay inside the project, got one to {target}', fix: 'Replace it by the file itself, or leave it out with .zappignore.', status: 422 },
   LINK_CYCLE: { title: 'Link leads back to its own folder', message: 'links must make no cycle, got one to {target}', fix: 'Leave it out with .zappignore.', status: 422 },
   LINK_BROKEN: { title: 'Link leads nowhere', message: 'a link must lead to a file, got one to {target}', fix: 'Remove it, or leave it out with .zappignore.', status: 422 },
-  DEP_MISSING: { title: 'Dependency not installed', message: '{package} needs {dependency}, which is not installed', fix: 'Run your package manager’s install first.', status: 422 },
+  DEP_MISSING: { title: 'Dependency not installed', message: '{package} needs {dependency}, which is not there', fix: 'Run your package manager’s install first; in a Python project name it in the requirements, or write the lock file anew.', status: 422 },
   DEP_RELAY: { title: 'Dependency would resolve differently', message: '{package} must get {expected} for {dependency}, in the archive it would get {got}', fix: 'This is a fault of Zapp: report it with your lock file.', status: 500 },
   DEP_SOURCE: { title: 'Dependency that is not published', message: 'a dependency must be a published package, got {requirement}', fix: 'Make a wheel of it (pip wheel {requirement} --no-deps -w wheels), and name the package, with --find-links wheels in requirements.txt.', status: 422 },
   DEP_LOCK: { title: 'Dependencies that cannot be read', message: 'the dependencies must be readable, {reason}', fix: 'Write them anew with: {todo}', status: 422 },

@@ -131,8 +131,14 @@ def _native(archive: Archive) -> Iterator[Finding]:
     here = (sys.platform, _ARCHES.get(machine, machine), _libc())
     for package, targets in groups.items():
         if not any(_fits(target, here) for target in targets):
-            expected = " or ".join(dict.fromkeys(f"{t.get('platform')}-{t.get('arch')}" for t in targets))
-            yield finding("NEED_NATIVE", package=package, expected=expected, got=f"{here[0]}-{here[1]}")
+            expected = " or ".join(dict.fromkeys(_named(target) for target in targets))
+            mine = {"platform": here[0], "arch": here[1], "libc": here[2], "python": _abi()}
+            yield finding("NEED_NATIVE", package=package, expected=expected, got=_named(mine))
+
+
+def _named(target: dict[str, Any]) -> str:
+    system = "-".join(str(target[key]) for key in ("platform", "arch", "libc") if target.get(key))
+    return f"{system} ({target['python']})" if target.get("python") else system
 
 
 def _fits(target: dict[str, Any], here: tuple[str, str, Optional[str]]) -> bool:
@@ -140,7 +146,29 @@ def _fits(target: dict[str, Any], here: tuple[str, str, Optional[str]]) -> bool:
     unix = target.get("platform") == "unix" and system not in ("win32", "darwin")
     if (not unix and target.get("platform") != system) or target.get("arch") != arch:
         return False
+    python = target.get("python")
+    if python is not None and not (isinstance(python, str) and loads_extension(python, _abi())):
+        return False
     return target.get("libc") in (None, libc) and not isinstance(target.get("abi"), int)
+
+
+def _abi() -> str:
+    """What this interpreter is, as the names of wheels say it: cp311, cp313t."""
+    name = {"cpython": "cp", "pypy": "pp"}.get(sys.implementation.name, sys.implementation.name)
+    free = "t" if "t" in getattr(sys, "abiflags", "") else ""
+    return f"{name}{sys.version_info[0]}{sys.version_info[1]}{free}"
+
+
+_ABI3 = re.compile(r"(?:cp3([0-9]{1,3})-)?abi3")
+
+
+def loads_extension(built: str, abi: str) -> bool:
+    """Whether an interpreter loads an extension module: its own ABI, or a stable one from that version on."""
+    stable = _ABI3.fullmatch(built)
+    if stable is None:
+        return built == abi
+    mine = re.fullmatch(r"cp3([0-9]{1,3})", abi)
+    return mine is not None and int(mine[1]) >= int(stable[1] or 0)
 
 
 def _libc() -> Optional[str]:

@@ -13,7 +13,10 @@ export const DEFAULT_IGNORES: readonly string[] = [
   ...['.env', '.env.*', '.envrc'],
   // logs, coverage, caches of tests and tools
   ...['*.log', '/coverage', '.nyc_output', '.cache', '.eslintcache', '.stylelintcache', '*.tsbuildinfo', '.turbo'],
-  ...['.parcel-cache', '.vitest', '.jest', '__pycache__', '.pytest_cache', '.mypy_cache', '.ruff_cache', '.tox'],
+  ...['.parcel-cache', '.vitest', '.jest', '__pycache__', '*.py[co]', '.pytest_cache', '.mypy_cache', '.ruff_cache'],
+  ...['.tox', '.nox', '.hypothesis', '.coverage', '.coverage.*', 'htmlcov', '.ipynb_checkpoints', '.pytype'],
+  // what Python's tools make of a project, and the database of a Django project in development
+  ...['.venv', '*.egg-info', '.eggs', '__pypackages__', 'db.sqlite3', 'db.sqlite3-journal'],
   // package managers' own stores
   ...['.yarn', '.pnpm-store', '.npm'],
   // what Zapp reads or writes itself

@@ -36,7 +36,8 @@ export function ownFiles(root: string, rules: IgnoreRules, out: string | undefin
       if (at === out || path === 'zapp.json') return false
       const reserved = reservedName(path)
       if (reserved === 'foreign') findings.push(finding('RESERVED_NAME', path, { name: path }))
-      const rule = reserved === 'ours' ? { rule: path, from: 'format' } : rules.own(path)
+      const rule =
+        reserved === 'ours' ? { rule: path, from: 'format' } : (rules.own(path) ?? virtualEnvironment(path, at))
       if (rule) leftOut.push({ path, ...rule })
       const isDependencies = basename(path) === 'node_modules' && existsSync(join(dirname(at), 'package.json'))
       if (isDependencies && rule) importers.delete(path.slice(0, -'node_modules/'.length))
@@ -51,6 +52,14 @@ export function ownFiles(root: string, rules: IgnoreRules, out: string | undefin
     importers: [...importers].map(([prefix, real]) => ({ path: prefix.slice(0, -1), real })),
   }
 }
+
+/** Its packages are fetched anew, for the machine that the archive is for. */
+function virtualEnvironment(path: string, at: string) {
+  return path.endsWith('/') && existsSync(join(at, VENV)) ? { rule: VENV, from: 'default' } : undefined
+}
+
+/** What every virtual environment holds, whatever its folder is called: PEP 405. */
+const VENV = 'pyvenv.cfg'
 
 function isImporter(root: string, folder: string): boolean {
   if (!existsSync(join(folder, 'package.json'))) return false

@@ -26,6 +26,8 @@ export interface PythonLibrary {
   /** What the app itself asks for. */
   readonly roots: readonly PythonPackage[]
   readonly findings: readonly Finding[]
+  /** Requirements, without markers, that no wheel meets. */
+  readonly missing: readonly string[]
 }
 
 /**
@@ -53,6 +55,7 @@ export function layLibrary(
     packages: [...packages.values()],
     roots: [...new Set(roots.map(({ name }) => packages.get(name)).filter((found) => found !== undefined))],
     findings: [...findings, ...edges.findings],
+    missing: edges.missing,
   }
 }
 
@@ -91,29 +94,37 @@ function resolveEdges(
   markers: MarkerEnvironment,
   provided: ReadonlySet<string>,
 ) {
-  const byId = new Map(wheels.map((wheel) => [wheel.id, wheel]))
   const extras = new Map<string, Set<string>>(wheels.map(({ id }) => [id, new Set()]))
   const needs = new Map<string, Set<string>>(wheels.map(({ id }) => [id, new Set()]))
   const missing = new Map<string, Finding>()
-  const ask = (who: string, { name, extras: asked }: Requirement, path: string): void => {
-    if (!byId.has(name) && !provided.has(name))
-      missing.set(`${who} ${name}`, finding('DEP_MISSING', path, { package: who, dependency: name }))
+  const ask = (who: string, text: string, { name, extras: asked }: Requirement, path: string): void => {
+    if (!extras.has(name) && !provided.has(name)) {
+      missing.set(text.replace(/\s*;.*$/, ''), finding('DEP_MISSING', path, { package: who, dependency: name }))
+    }
     for (const extra of asked) extras.get(name)?.add(extra)
   }
-  for (const root of roots) if (holds(root.marker, markers)) ask('the project', root, '')
+  for (const root of roots) if (holds(root.marker, markers)) ask('the project', root.name, root, '')
   for (let before = -1, now = 0; before !== now; ) {
     before = now
     for (const wheel of wheels) {
       for (const text of wheel.requires) {
         const requirement = parseRequirement(text)
-        if (!requirement || !holds(requirement.marker, markers, extras.get(wheel.id)!)) continue
-        ask(distribution(wheel), requirement, `${LIBRARY}/${wheel.info}/METADATA`)
-        if (byId.has(requirement.name)) needs.get(wheel.id)?.add(requirement.name)
+        if (!requirement || !holds(requirement.marker, markers, extras.get(wheel.id))) continue
+        ask(distribution(wheel), text, requirement, `${LIBRARY}/${wheel.info}/METADATA`)
+        if (extras.has(requirement.name)) needs.get(wheel.id)?.add(requirement.name)
       }
     }
     now = [...extras.values(), ...needs.values()].reduce((sum, set) => sum + set.size, 0)
   }
-  return { needs, findings: [...missing.values()] }
+  return { needs, missing: [...missing.keys()], findings: [...missing.values()] }
+}
+
+/** Packages that the roots lead to. */
+export function reached(roots: readonly PythonPackage[]): ReadonlySet<PythonPackage> {
+  const all = new Set(roots)
+  // Grows while it is walked.
+  for (const { needs } of all) for (const need of needs) all.add(need)
+  return all
 }
 
 function distribution({ name, version }: Pick<Wheel, 'name' | 'version'>): string {

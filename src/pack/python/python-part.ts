@@ -2,11 +2,11 @@ import { fail } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
 import { satisfies } from '../../format/version-range.ts'
 import { type Dependencies, readDependencies } from './dependencies.ts'
-import { fetchWheels } from './fetch-wheels.ts'
+import { type FetchOptions, fetchWheels } from './fetch-wheels.ts'
 import { findInterpreter, type Interpreter } from './interpreter.ts'
-import { layLibrary, type PythonLibrary } from './library.ts'
+import { LIBRARY, layLibrary, type PythonLibrary, reached } from './library.ts'
 import { LOADER_PACKAGE, loaderFiles, mainFile } from './loader-files.ts'
-import { canonicalName } from './markers.ts'
+import { canonicalName, type MarkerEnvironment } from './markers.ts'
 import { type PythonTarget, targetMarkers, targetName } from './target.ts'
 import { readWheel } from './wheel.ts'
 
@@ -16,7 +16,7 @@ export interface PythonPart extends PythonLibrary {
   readonly notes: readonly string[]
 }
 
-const NOTHING: PythonPart = { files: [], packages: [], roots: [], findings: [], notes: [] }
+const NOTHING: PythonPart = { files: [], packages: [], roots: [], findings: [], missing: [], notes: [] }
 
 /**
  * @param own the project's own files: one with a `__main__.py` starts as its author wants
@@ -64,11 +64,45 @@ async function packages(
   if (found.findings.length > 0) return { ...NOTHING, findings: found.findings }
 
   const name = targetName(markers, target)
-  const fetched = await fetchWheels(found, { interpreter, target, targetName: name, ...(signal ? { signal } : {}) })
   const provided = new Set(manifest.dependencies.provided.python.map(canonicalName))
-  const wheels = (await Promise.all(fetched.map(readWheel))).filter(({ id }) => !provided.has(id))
-  const library = layLibrary(wheels, found, markers, provided)
+  const options = { interpreter, target, targetName: name, ...(signal ? { signal } : {}) }
+  const library = await fetchLibrary(found, markers, provided, options)
   return { ...library, notes: [`${found.from} names the dependencies: wheels for ${name}`] }
+}
+
+// Packages need each other over a few corners at most.
+const MAX_ROUNDS = 5
+
+/**
+ * pip judges markers for the Python that it runs in. What they ask for on the target and pip left out is asked for by
+ * name, until nothing is missing; what only this Python would need is dropped.
+ */
+async function fetchLibrary(
+  found: Dependencies,
+  markers: MarkerEnvironment,
+  provided: ReadonlySet<string>,
+  options: FetchOptions,
+): Promise<PythonLibrary> {
+  let { lines } = found
+  for (let round = 1; ; round++) {
+    const fetched = await fetchWheels({ ...found, lines }, options)
+    const wheels = (await Promise.all(fetched.map(readWheel))).filter(({ id }) => !provided.has(id))
+    const library = layLibrary(wheels, found, markers, provided)
+    if (library.missing.length === 0 || found.locked || round === MAX_ROUNDS) {
+      if (found.locked || !isForeign(options)) return library
+      const needed = new Set([...reached(library.roots)].map(({ path }) => path))
+      const kept = wheels.filter(({ info }) => needed.has(`${LIBRARY}/${info}`))
+      return layLibrary(kept, found, markers, provided)
+    }
+    lines = [...lines, ...library.missing]
+  }
+}
+
+function isForeign({ target, interpreter }: FetchOptions): boolean {
+  return (
+    target.platforms.length > 0 ||
+    (target.python ?? interpreter.markers.python_version) !== interpreter.markers.python_version
+  )
 }
 
 function needsAny(found: Dependencies | undefined): boolean {
