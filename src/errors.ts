@@ -115,10 +115,12 @@ export const ERRORS = {
   MOUNT_BASE: { title: 'Built for another mount', message: 'the app was built for {expected}, it cannot be mounted at {got}', fix: 'Mount it there, or build it for the other path and set "base".', status: 409 },
   MOUNT_PATH: { title: 'Mount path', message: 'a mount must be "" or begin with "/" and not end with one, got {got}', fix: 'Write it like "/shop".', status: 400 },
   ENTRY_RUNTIME: { title: 'Entry of another language', message: 'entry {entry} is of type {type}, which this loader cannot run', fix: 'Use a container for that language.', status: 503 },
+  ENTRY_ASGI: { title: 'ASGI entry under WSGI', message: 'entry {entry} is of type asgi, which a WSGI server cannot call', fix: 'Load it with zapp.load_asgi, in a server like uvicorn or hypercorn.', status: 503 },
   UNSUPPORTED_KEY: { title: 'Not supported yet', message: '{key} is valid, but {who} cannot honour it, so the app is refused rather than run without it', fix: 'Remove it, or use a host that supports it.', status: 503 },
 
   // ── Starting an entry ─────────────────────────────────────────────────────────────────────────────────────────
   ENTRY_LOAD: { title: 'Entry failed to load', message: 'loading {module} failed: {reason}', fix: 'See the log of the app.', status: 503 },
+  ENTRY_RUNNER: { title: 'No server to run the entry', message: '{entry} needs one of {expected}, got none in the archive and none for {python}', fix: 'Add it to the requirements of the project and pack it again, or: pip install {command}', status: 503 },
   ENTRY_EXPORT: { title: 'No listener exported', message: '{module} must export {expected}, got {got}', fix: 'Export the app: module.exports = app, or export default app.', status: 503 },
   ENTRY_START: { title: 'Program failed to start', message: '{program} must accept connections on PORT, got: {reason}', fix: 'See the log of the app.', status: 503 },
   ENTRY_ANSWER: { title: 'Program did not answer', message: 'the program of entry {entry} must answer, got: {reason}', fix: 'See the log of the app.', status: 502 },

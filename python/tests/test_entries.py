@@ -215,6 +215,7 @@ class Needs(WsgiCase):
                 "provided": {"python": ["no-such-package", "pip"]},
             },
             "config": {"ZT_KEY": {"type": "string", "required": True}, "ZT_SIZE": {"type": "integer"}},
+            "roles": {},
             "workers": {"threads": 4},
             "base": "/other",
         }
@@ -222,7 +223,7 @@ class Needs(WsgiCase):
         codes = [found.code for found in error.findings]
         self.assertEqual(
             codes,
-            "ENTRY_RUNTIME UNSUPPORTED_KEY UNSUPPORTED_KEY MOUNT_BASE NEED_RUNTIME NEED_COMMAND NEED_PROVIDED "
+            "ENTRY_RUNTIME ENTRY_ASGI UNSUPPORTED_KEY MOUNT_BASE NEED_RUNTIME NEED_COMMAND NEED_PROVIDED "
             "NEED_CONFIG CONFIG_INVALID CONFIG_UNKNOWN".split(),
         )
         self.assertFalse(os.path.exists(self.cache))

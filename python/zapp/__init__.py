@@ -2,14 +2,15 @@
 One file, any container: the Python loader of .zapp archives. Standard library only.
 
     import zapp
-    application = zapp.load("shop-1.2.0.zapp", mount="/shop")   # any WSGI server
+    application = zapp.load("shop-1.2.0.zapp", mount="/shop")        # any WSGI server
+    application = zapp.load_asgi("shop-1.2.0.zapp", mount="/shop")   # any ASGI server
 """
 
 from .archive import Archive, open_archive
 from .entry import Entry
 from .errors import Finding, ZappError
 from .limits import Limits
-from .load import load
+from .load import load, load_asgi
 from .validate import validate_archive
 from .wsgi import Application
 
@@ -21,6 +22,7 @@ __all__ = [
     "Limits",
     "ZappError",
     "load",
+    "load_asgi",
     "open_archive",
     "validate_archive",
 ]

@@ -62,9 +62,12 @@ class Archive:
         """Bytes ``start`` to ``end``, exclusive, of the stored bytes of an entry that has been verified."""
         return self._source.read(entry.data_offset + start, end - start)
 
+    def is_verified(self, entry: Entry) -> bool:
+        return entry.index in self._verified
+
     def verify_entry(self, entry: Entry) -> None:
         """Raises what is wrong with the content. Remembered: the archive must not change while it is open."""
-        if entry.index in self._verified:
+        if self.is_verified(entry):
             return
         for _ in checked_chunks(self._source, entry):
             pass

@@ -15,7 +15,8 @@ from wsgiref.util import guess_scheme
 
 from .mount import text_error
 from .wsgi import Environ, WsgiApp
-from .wsgi_head import Head, checked_head
+from .wsgi_head import Head
+from .wsgi_reply import WsgiReply
 
 #: RFC 3875 §4.1, and what Apache adds of the request.
 _META = re.compile(
@@ -67,7 +68,7 @@ class CgiRequest:
             return self._fail(400)
         reply = _Reply(self._stdout, self._is_head)
         try:
-            reply.send(app, self._environ(mount, int(length) if length else None))
+            reply.run(app, self._environ(mount, int(length) if length else None))
         except (Exception, SystemExit) as error:
             if isinstance(error, OSError) and error is reply.gone:
                 # The client has gone; the server has closed the pipe. No one is left to be told.
@@ -84,7 +85,7 @@ class CgiRequest:
         page = text_error(status, "HEAD" if self._is_head else "GET")
         reply = _Reply(self._stdout, self._is_head)
         try:
-            reply.send(lambda environ, start: _page(page, start), {})
+            reply.run(lambda environ, start: _page(page, start), {})
         except OSError as error:
             if error is not reply.gone:
                 raise
@@ -122,61 +123,18 @@ def _page(page: Any, start: Callable[..., Any]) -> Any:
     return page.body or []
 
 
-class _Reply:
-    """
-    The answer of a WSGI application as that of a CGI script:
-
-        nothing → head known (start_response) → head sent (the first byte of the body, or its end)
-                    ↑_____| (start_response with exc_info)
-    """
+class _Reply(WsgiReply):
+    """The answer as that of a CGI script (RFC 3875 §6)."""
 
     def __init__(self, out: BinaryIO, is_head: bool):
+        super().__init__(is_head)
         self._out = out
-        self._is_head = is_head
-        self._head: Optional[Head] = None
-        self.is_started = False
         #: The error of a client that has gone.
         self.gone: Optional[OSError] = None
 
-    def send(self, app: WsgiApp, environ: Environ) -> None:
-        parts = app(environ, self._start)
-        try:
-            for part in parts:
-                self._write(part)
-            if self._head is None:
-                raise RuntimeError("the application has never called start_response")
-            if not self.is_started:
-                self._put(b"")
-        finally:
-            close = getattr(parts, "close", None)
-            if close is not None:
-                close()
-
-    def _start(self, status: str, headers: "list[tuple[str, str]]", exc_info: Any = None) -> Callable[[bytes], None]:
-        if exc_info is not None:
-            try:
-                if self.is_started:
-                    raise exc_info[1].with_traceback(exc_info[2])
-            finally:
-                exc_info = None
-        elif self._head is not None:
-            raise RuntimeError("start_response was called a second time without exc_info")
-        self._head = checked_head(status, headers)
-        return self._write
-
-    def _write(self, data: bytes) -> None:
-        if not isinstance(data, bytes):
-            raise TypeError(f"the body must be of bytes, got {type(data).__name__}")
-        if self._head is None:
-            raise RuntimeError("the application has sent a body before it has called start_response")
-        if data:
-            self._put(b"" if self._is_head else data)
-
-    def _put(self, data: bytes) -> None:
-        if not self.is_started and self._head is not None:
-            self.is_started = True
-            status, headers = self._head
-            lines = [f"Status: {status}", *(f"{name}: {value}" for name, value in headers), "", ""]
+    def put(self, head: Optional[Head], data: bytes) -> None:
+        if head is not None:
+            lines = [f"Status: {head.status}", *(f"{name}: {value}" for name, value in head.headers), "", ""]
             data = "\r\n".join(lines).encode("latin-1") + data
         left = memoryview(data)
         try:

@@ -15,6 +15,10 @@ SMALL = 1024 * 1024
 BUDGET = 32 * 1024 * 1024
 
 
+class WouldBlock(Exception):
+    """Content has to be read and verified first, which may take as long as a disk takes."""
+
+
 class FileContent:
     """The bytes of representations, verified before the first of them; small ones from a bounded memory."""
 
@@ -24,15 +28,28 @@ class FileContent:
         self._held = 0
         self._lock = threading.Lock()
 
-    def open(self, chosen: Representation, first: int = 0, last: Optional[int] = None) -> Iterator[bytes]:
-        """Bytes ``first`` to ``last``. Raises ZappError at once, before it returns, where the entry is damaged."""
+    def open(
+        self, chosen: Representation, first: int = 0, last: Optional[int] = None, may_block: bool = True
+    ) -> Iterator[bytes]:
+        """
+        Bytes ``first`` to ``last``. Raises ZappError at once, before it returns, where the entry is damaged.
+
+        :raises WouldBlock: where it must not, and the content was not read before
+        """
         end = chosen.length if last is None else last + 1
+        if not may_block and not self._is_ready(chosen):
+            raise WouldBlock
         if chosen.length <= SMALL:
             return iter([self._small(chosen)[first:end]])
         self._archive.verify_entry(chosen.entry)
         if not chosen.wrapped and chosen.entry.method == STORED:
             return self._stored(chosen, first, end)
         return _cut(self._wrapped(chosen) if chosen.wrapped else self._archive.stream(chosen.entry), first, end)
+
+    def _is_ready(self, chosen: Representation) -> bool:
+        if chosen.length <= SMALL:
+            return (chosen.entry.index, chosen.wrapped) in self._memory
+        return self._archive.is_verified(chosen.entry)
 
     def _small(self, chosen: Representation) -> bytes:
         key = (chosen.entry.index, chosen.wrapped)

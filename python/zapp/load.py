@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import os
-from typing import Mapping, Optional
+import logging
+from typing import TYPE_CHECKING, Callable, Container, Mapping, NamedTuple, Optional
 
 from .archive import Archive, Input, open_archive
 from .environment import Variables, claim_environment, resolve_config
@@ -9,10 +9,15 @@ from .errors import raise_errors
 from .limits import DEFAULT_LIMITS, Limits
 from .locations import cache_location, data_location
 from .modules import claim_modules, roots_of
-from .needs import check_needs, checked_mount
+from .needs import ASGI, WSGI, check_needs, checked_mount, left_to_others
+from .place import Place
 from .python_entry import PythonEntry
-from .run_tree import data_folders, run_tree
 from .wsgi import Application
+
+if TYPE_CHECKING:
+    from .asgi import AsgiApplication
+
+_log = logging.getLogger("zapp")
 
 
 def load(
@@ -36,33 +41,78 @@ def load(
     :param data: folder that holds the app's data folders; default: a folder with its name in the user's state folder
     :raises ZappError: with all findings; the codes of validation, of needs, CACHE_NONE
     """
-    archive = open_archive(given, limits)
-    try:
-        return _load(archive, checked_mount(mount), config or {}, cache, data)
-    except BaseException:
-        archive.close()
-        raise
+    return Application(*_load(given, mount, config or {}, WSGI, cache, data, limits))
+
+
+def load_asgi(
+    given: Input,
+    mount: str = "",
+    config: Optional[Mapping[str, str]] = None,
+    *,
+    cache: Optional[str] = None,
+    data: Optional[str] = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> "AsgiApplication":
+    """
+    Loads an archive as an ASGI 3 application, as :func:`load` does. Entry points of type ``wsgi`` run in a pool of
+    threads, as many as ``workers.threads`` says. The code is imported when the server says ``lifespan.startup``, which
+    fails where it does not load; by a server that does not say so, with the first request.
+
+    :param mount: as for :func:`load`, with the server's ``root_path`` in place of SCRIPT_NAME
+    :raises ZappError: as :func:`load`
+    """
+    # asyncio is half of what a CGI script would import.
+    from .asgi import AsgiApplication
+
+    return AsgiApplication(*_load(given, mount, config or {}, ASGI, cache, data, limits))
+
+
+class Loaded(NamedTuple):
+    """What an application is made of. All needs are met; nothing was imported yet."""
+
+    archive: Archive
+    mount: str
+    entries: Mapping[str, PythonEntry]
+    release: Callable[[], None]
 
 
 def _load(
-    archive: Archive, mount: str, config: Mapping[str, str], cache: Optional[str], data: Optional[str]
-) -> Application:
-    manifest = archive.manifest
-    values, wrong = resolve_config(manifest, config)
-    raise_errors([*check_needs(archive, mount), *wrong])
-    if not manifest.entries:
-        return Application(archive, mount, {}, lambda: None)
+    given: Input,
+    mount: str,
+    config: Mapping[str, str],
+    runs: Container[str],
+    cache: Optional[str],
+    data: Optional[str],
+    limits: Limits,
+) -> Loaded:
+    archive = open_archive(given, limits)
+    try:
+        mount = checked_mount(mount)
+        manifest = archive.manifest
+        values, wrong = resolve_config(manifest, config)
+        raise_errors([*check_needs(archive, mount, runs), *wrong])
+        if not manifest.entries:
+            return Loaded(archive, mount, {}, lambda: None)
+        place = Place(archive, cache_location(cache), data_location(manifest.name, data) if manifest.data else "")
+        loaded = _with_entries(archive, mount, values, place)
+    except BaseException:
+        archive.close()
+        raise
+    for name in left_to_others(manifest):
+        _log.warning("%s: %s is not run here; do: python -m zapp run %s %s", manifest.name, name, archive.file, name)
+    return loaded
 
-    place = _Place(archive, cache_location(cache), data_location(manifest.name, data) if manifest.data else "")
-    wanted: list[Variables] = [values, place.variables()]
-    wanted += [entry.get("env", {}) for entry in manifest.entries.values()]
+
+def _with_entries(archive: Archive, mount: str, values: Variables, place: Place) -> Loaded:
+    declared = archive.manifest.entries
     release_modules = claim_modules(archive, roots_of(archive))
     try:
-        release_environment = claim_environment(wanted)
+        own = [entry.get("env", {}) for entry in declared.values()]
+        release_environment = claim_environment([values, place.variables(), *own])
     except BaseException:
         release_modules()
         raise
-    entries = {name: PythonEntry(name, entry, place.tree) for name, entry in manifest.entries.items()}
+    entries = {name: PythonEntry(name, entry, place.tree) for name, entry in declared.items()}
 
     def release() -> None:
         release_environment()
@@ -70,26 +120,4 @@ def _load(
         if not any(entry.is_started for entry in entries.values()):
             release_modules()
 
-    return Application(archive, mount, entries, release)
-
-
-class _Place:
-    """Where the code of an app lies, and its data."""
-
-    def __init__(self, archive: Archive, cache: str, data: str):
-        self._archive = archive
-        self._cache = cache
-        self._data = data
-        self._tree: Optional[str] = None
-
-    def variables(self) -> Variables:
-        folders = self._archive.manifest.data.items()
-        return {folder["env"]: os.path.join(self._data, name) for name, folder in folders if "env" in folder}
-
-    def tree(self) -> str:
-        """Built when it is first asked for."""
-        if self._tree is None:
-            made = data_folders(self._archive, self._data)
-            links = {self._archive.manifest.data[name]["path"]: path for name, path in made.items()}
-            self._tree = run_tree(self._archive, self._cache, links)
-        return self._tree
+    return Loaded(archive, mount, entries, release)

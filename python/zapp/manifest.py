@@ -29,6 +29,7 @@ class Route:
     cache: Any = None
     strip: bool = False
     unpack: bool = True
+    websocket: bool = False
     status: int = 308
     else_entry: Optional[str] = None
     else_file: Optional[str] = None
@@ -189,6 +190,7 @@ def _route(text: str, route: Json) -> Route:
         headers=tuple(route.get("headers", {}).items()),
         cache=cache if cache in (None, "immutable", "no-store") else milliseconds(cache) // 1000,
         strip=route.get("strip", False),
+        websocket=route.get("websocket", False),
         unpack=route.get("unpack", True),
         status=redirect.get("status", 308),
         else_entry=route.get("else", {}).get("entry"),

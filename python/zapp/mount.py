@@ -29,6 +29,8 @@ class Request(NamedTuple):
     header: Get
     #: Empty, or begins with "/" and ends in none.
     mount: str = ""
+    #: False: raises :class:`WouldBlock` rather than read more than a little of the archive.
+    may_block: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class _Compiled:
 
 
 class Mount:
-    """An open archive answers requests (FORMAT.md §Routing, §Static answers). Never raises because of a request."""
+    """
+    An open archive answers requests (FORMAT.md §Routing, §Static answers). Never raises because of a request, but
+    WouldBlock where it must not block.
+    """
 
     def __init__(self, archive: Archive, on_error: OnError = lambda error, where: None):
         self._content = FileContent(archive)
@@ -108,7 +113,7 @@ class Mount:
         chosen = page.choose(request.header("accept-encoding"))
         headers = [header for header in chosen.headers if header[0] not in ("ETag", "Accept-Ranges")]
         try:
-            body = None if request.method == "HEAD" else self._content.open(chosen)
+            body = None if request.method == "HEAD" else self._content.open(chosen, may_block=request.may_block)
         except ZappError as error:
             self._on_error(error, chosen.entry.path)
             return None
@@ -149,9 +154,9 @@ class Mount:
             return self.error(416, request, [content_range, *route.headers])
         try:
             if wanted is None:
-                return Response(200, chosen.headers, self._content.open(chosen))
+                return Response(200, chosen.headers, self._content.open(chosen, may_block=request.may_block))
             first, last = wanted
-            body = self._content.open(chosen, first, last)
+            body = self._content.open(chosen, first, last, request.may_block)
         except ZappError as error:
             self._on_error(error, chosen.entry.path)
             return self.error(500, request, route.headers)

@@ -9,7 +9,7 @@ import platform
 import re
 import shutil
 import sys
-from typing import Any, Iterator, Optional
+from typing import Any, Container, Iterator, Optional
 
 from .archive import Archive
 from .errors import Finding, fail, finding
@@ -17,7 +17,9 @@ from .holdings import BUILD_INFO
 from .manifest import Manifest
 from .values import satisfies
 
-RUNS = frozenset(["wsgi"])
+#: What the interface of the container can be given.
+WSGI = frozenset(["wsgi"])
+ASGI = frozenset(["asgi", "wsgi"])
 _NODE = frozenset(["node", "fetch"])
 _WHO = "this version of the Python loader"
 _MOUNT = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
@@ -35,10 +37,11 @@ def is_mount(path: str) -> bool:
     return _MOUNT.fullmatch(path) is not None and not any(segment in (".", "..") for segment in path.split("/"))
 
 
-def check_needs(archive: Archive, mount: str) -> list[Finding]:
+def check_needs(archive: Archive, mount: str, runs: Container[str]) -> list[Finding]:
+    """:param runs: types of entry points"""
     manifest = archive.manifest
     return [
-        *_entries(manifest),
+        *_entries(manifest, runs),
         *_keys(manifest),
         *_base(manifest, mount),
         *_runtimes(manifest),
@@ -48,12 +51,15 @@ def check_needs(archive: Archive, mount: str) -> list[Finding]:
     ]
 
 
-def _entries(manifest: Manifest) -> Iterator[Finding]:
+def _entries(manifest: Manifest, runs: Container[str]) -> Iterator[Finding]:
     for name, entry in manifest.entries.items():
-        if entry["type"] in _NODE:
-            yield finding("ENTRY_RUNTIME", "zapp.json", entry=name, type=entry["type"])
-        elif entry["type"] not in RUNS:
-            yield _unsupported(f"an entry of type {json.dumps(entry['type'])} ({name})")
+        kind = entry["type"]
+        if kind in _NODE:
+            yield finding("ENTRY_RUNTIME", "zapp.json", entry=name, type=kind)
+        elif kind == "asgi" and kind not in runs:
+            yield finding("ENTRY_ASGI", "zapp.json", entry=name)
+        elif kind not in ASGI:
+            yield _unsupported(f"an entry of type {json.dumps(kind)} ({name})")
 
 
 def _keys(manifest: Manifest) -> Iterator[Finding]:
@@ -62,13 +68,11 @@ def _keys(manifest: Manifest) -> Iterator[Finding]:
     for key in ("roles", "services"):
         if key in source:
             yield _unsupported(key)
-    if "migrate" in source.get("lifecycle", {}):
-        yield _unsupported("lifecycle.migrate")
-    if source.get("processes"):
-        yield _unsupported("processes")
-    for key in ("processes", "threads"):
-        if source.get("workers", {}).get(key, 1) > 1:
-            yield _unsupported(f"workers.{key}")
+
+
+def left_to_others(manifest: Manifest) -> list[str]:
+    """What is declared and not started here, but by ``python -m zapp run FILE NAME``. FORMAT.md §Needs."""
+    return [*(["migrate"] if "migrate" in manifest.source.get("lifecycle", {}) else []), *manifest.source.get("processes", {})]
 
 
 def _unsupported(key: str) -> Finding:

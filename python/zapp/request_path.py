@@ -50,7 +50,7 @@ def judge_request_path(method: str, target: str, host: Optional[str], mount: str
         decoded = "".join("/" + text for text, _ in segments if text is not None)  # type: ignore[misc]
         plain = all(is_plain for _, is_plain in segments)  # type: ignore[misc]
     # A mount is "/café" in a configuration, and "/caf%C3%A9" where a container takes it from the request.
-    if not _is_below(decoded, mount) and not _is_below(path, mount):
+    if not is_below(decoded, mount) and not is_below(path, mount):
         return 404
     count = count_segments(mount)
     raw = skip_segments(path, count)
@@ -97,7 +97,7 @@ def _origin_form(target: str, host: Optional[str]) -> Optional[str]:
     return rest if rest.startswith("/") else "/" + rest
 
 
-def _is_below(path: str, mount: str) -> bool:
+def is_below(path: str, mount: str) -> bool:
     """Exact, on a segment's boundary: ``/shop`` is neither ``/shopping`` nor ``/SHOP``."""
     return path.startswith(mount) and path[len(mount) :][:1] in ("", "/")
 

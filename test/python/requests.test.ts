@@ -30,19 +30,29 @@ interface Got {
 }
 
 const FOLDER = join(ROOT, 'fixtures/requests')
-const answers = runPython<Record<string, Got[]>>('request_answers.py', '')
 const suites = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.json'))
   .map((name) => ({ name, ...JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) }))
 
-describe.each(suites)('the Python loader, $name', (suite: { name: string; archive: string; rows: readonly Row[] }) => {
+interface Suite {
+  readonly name: string
+  readonly archive: string
+  readonly rows: readonly Row[]
+}
+
+const runs = ['wsgi', 'asgi'].flatMap((edge) => {
+  const answers = runPython<Record<string, Got[]>>('request_answers.py', '', edge)
+  return suites.map((suite: Suite) => ({ edge, ...suite, answers: answers[suite.name]! }))
+})
+
+describe.each(runs)('the Python loader, $edge, $name', (suite) => {
   let archive: Archive
   beforeAll(async () => {
     archive = await openArchive(join(FOLDER, suite.archive))
   })
   afterAll(() => archive.close())
 
-  test.each(suite.rows.map((row, i) => ({ ...row, got: answers[suite.name]![i]! })))('$name', async (row) => {
+  test.each(suite.rows.map((row, i) => ({ ...row, got: suite.answers[i]! })))('$name', async (row) => {
     const { answer: expected, got } = row
     if (expected.entry !== undefined) {
       expect(got).toEqual(expected)
@@ -74,5 +84,5 @@ describe.each(suites)('the Python loader, $name', (suite: { name: string; archiv
 })
 
 test('every row was answered', () => {
-  for (const { name, rows } of suites) expect(answers[name]).toHaveLength(rows.length)
+  for (const { answers, rows } of runs) expect(answers).toHaveLength(rows.length)
 })
