@@ -40,8 +40,12 @@ export class CanonicalZip {
     return this.#zip.outputStream as Readable & Writable
   }
 
-  constructor() {
+  /** @param prefix what stands in front of the first entry: FORMAT.md §Layout allows one line that begins with `#!` */
+  constructor(prefix: Uint8Array = EMPTY) {
     this.#zip.on('error', (error) => this.output.destroy(error))
+    // Offsets count from the start of the file.
+    Object.assign(this.#zip, { outputStreamCursor: prefix.length })
+    if (prefix.length > 0) this.output.write(prefix)
   }
 
   /** `data` is the content or its raw deflate stream, as `fields.method` says. */

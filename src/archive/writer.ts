@@ -45,6 +45,8 @@ export interface WriteOptions {
    * that were written, by their digest, in the place of inflating all of them once more.
    */
   readonly contentChecked?: boolean
+  /** A line that begins with `#!` and ends in a line feed: then the file is a program, of mode 0755. */
+  readonly interpreter?: string
   /** Called when everything is written and the check begins, with the size of the file. */
   readonly onWritten?: (bytes: number) => void
 }
@@ -82,11 +84,11 @@ export async function writeArchive(
 ): Promise<WriteResult> {
   const file = resolve(target)
   const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`)
-  const handle = await open(temporary, 'wx').catch((error) => {
+  const handle = await open(temporary, 'wx', options.interpreter === undefined ? 0o666 : 0o755).catch((error) => {
     throw fail('IO', target, { operation: 'create', reason: error.message }, error)
   })
   try {
-    const written = await writeTo(handle, fill, options.signal).finally(() => handle.close())
+    const written = await writeTo(handle, fill, options).finally(() => handle.close())
     options.onWritten?.(written.bytes)
     const warnings = await checkWritten(temporary, written.digest, options)
     options.signal?.throwIfAborted()
@@ -116,8 +118,12 @@ async function checkWritten(file: string, digest: string, options: WriteOptions)
   }
 }
 
-async function writeTo(handle: FileHandle, fill: (writer: Writer) => Promise<void>, signal: AbortSignal | undefined) {
-  const zip = new CanonicalZip()
+async function writeTo(
+  handle: FileHandle,
+  fill: (writer: Writer) => Promise<void>,
+  { signal, interpreter = '' }: WriteOptions,
+) {
+  const zip = new CanonicalZip(Buffer.from(interpreter))
   const hash = createHash('sha256')
   const stop = new AbortController()
   let bytes = 0

@@ -4,7 +4,7 @@ import { isCompressible } from '../archive/compressible.ts'
 import { MANIFEST, SBOM } from '../archive/holdings.ts'
 import { compareNames } from '../archive/name-order.ts'
 import { type Writer, writeArchive } from '../archive/writer.ts'
-import { type Finding, finding, throwIfErrors } from '../errors.ts'
+import { type Finding, fail, finding, throwIfErrors } from '../errors.ts'
 import { PACKER } from './packer.ts'
 import { type PackPlan, type PlannedFile, type PlanOptions, planPack } from './plan.ts'
 import { CHANGED } from './read-file.js'
@@ -24,6 +24,8 @@ export interface PackProgress {
 export interface PackOptions extends Pick<PlanOptions, 'allowSecrets' | 'target'> {
   /** The file to write. Default: `<name>-<version>.zapp` in the project. An existing file is replaced. */
   readonly out?: string
+  /** Makes the archive of a Python app a program of its own, with a first line that names Python. Default: false. */
+  readonly executable?: boolean
   /** What {@link planPack} gave for the same project a moment ago: saves making it again. */
   readonly plan?: PackPlan
   readonly onProgress?: (progress: PackProgress) => void
@@ -47,11 +49,16 @@ export interface PackResult {
   readonly plan: PackPlan
 }
 
+/** What Python runs of a zip. */
+const MAIN = '__main__.py'
+/** POSIX leaves it to the system which Python that is: the loader says what it needs. */
+const INTERPRETER = '#!/usr/bin/env python3\n'
+
 /**
  * Packs a project into an archive: production dependencies only, reproducible bytes, checked as a reader would before
  * it takes the target's place. Runs none of the project's code.
  *
- * @throws ZappError as {@link planPack}, and SECRET (by content), PACK_CHANGED, IO; `signal.reason` after an abort.
+ * @throws ZappError as {@link planPack}, and SECRET (by content), PACK_EXECUTABLE, PACK_CHANGED, IO; `signal.reason` after an abort.
  *   Whatever is thrown, nothing is left behind and an earlier file is untouched.
  */
 export async function pack(dir: string, options: PackOptions = {}): Promise<PackResult> {
@@ -59,6 +66,7 @@ export async function pack(dir: string, options: PackOptions = {}): Promise<Pack
   options.onProgress?.({ phase: 'plan', done: 0, total: 0 })
   const plan = options.plan ?? (await planPack(dir, options))
   options.signal?.throwIfAborted()
+  if (options.executable && !plan.files.some(({ path }) => path === MAIN)) throw fail('PACK_EXECUTABLE', MAIN)
 
   const report = new SizeReport(plan.packages)
   const out = options.out ?? join(plan.dir, plan.defaultName)
@@ -71,6 +79,7 @@ export async function pack(dir: string, options: PackOptions = {}): Promise<Pack
   }
   const { warnings, ...written } = await writeArchive(out, fill, {
     contentChecked: true,
+    ...(options.executable ? { interpreter: INTERPRETER } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
     onWritten: (bytes) => options.onProgress?.({ phase: 'check', done: 0, total: bytes }),
   })

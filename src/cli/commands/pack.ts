@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fail } from '../../errors.ts'
 import { detectProject } from '../../pack/detect.ts'
 import { type PackOptions, type PackResult, pack as packProject, type SizeRow } from '../../pack/pack.ts'
-import { type PackPlan, planPack } from '../../pack/plan.ts'
+import { type PackPlan, type PlanOptions, planPack } from '../../pack/plan.ts'
 import { type CliCommand, collect, helpText, JSON_OPTION } from '../command.ts'
 import { identity, renderSections, type Section, shapeSections } from '../describe-manifest.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -22,6 +22,9 @@ interface PackFlags {
   out?: string
   allowSecret?: string[]
   dryRun?: boolean
+  executable?: boolean
+  python?: string
+  platform?: string[]
   json?: boolean
 }
 
@@ -33,6 +36,9 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
     command
       .option('-o, --out <file>', 'the archive to write; default: ./NAME-VERSION.zapp')
       .option('--allow-secret <name>', 'pack a file that looks like a secret; may be repeated', collect)
+      .option('--python <version>', 'of a Python app: the version that wheels are for; default: the one that is found')
+      .option('--platform <tag>', 'of a Python app: the platform that wheels are for; may be repeated', collect)
+      .option('--executable', 'of a Python app: a file that starts by itself')
       .option('--dry-run', 'list what would be packed, write nothing')
       .option(...JSON_OPTION)
       .addHelpText(
@@ -45,6 +51,7 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
           ['zapp pack', "this folder's project"],
           ['zapp pack app -o build/app.zapp', 'another folder, another file'],
           ['zapp pack --dry-run', 'only show what would be packed'],
+          ['zapp pack --python 3.12 --platform manylinux2014_x86_64', 'for another machine'],
           ['zapp pack > zapp.json', 'keep the suggested manifest'],
         ),
       )
@@ -59,6 +66,9 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
     return about(subject, async () => {
       const options = {
         allowSecrets: flags.allowSecret ?? [],
+        target: targetOf(flags),
+        executable: flags.executable ?? false,
+        signal: ui.io.signal,
         ...(out === undefined ? {} : { out: ui.path(out) }),
       }
       const plan = await planOrSuggest(ui, subject, dir, options)
@@ -73,13 +83,25 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
   },
 }
 
-interface Options {
-  readonly allowSecrets: readonly string[]
-  readonly out?: string
+/** What the wheels are for. */
+function targetOf({ python, platform = [] }: PackFlags): NonNullable<PlanOptions['target']> {
+  if (python !== undefined && !/^3\.\d{1,2}$/.test(python)) {
+    throw usage(`--python must be a version like 3.12, got ${JSON.stringify(python)}`, 'pack')
+  }
+  const bad = platform.find((tag) => !/^\w+$/.test(tag))
+  if (bad !== undefined) {
+    throw usage(`--platform must be a tag like manylinux2014_x86_64, got ${JSON.stringify(bad)}`, 'pack')
+  }
+  return { platforms: platform, ...(python === undefined ? {} : { python }) }
 }
 
 /** Undefined where the project needs a manifest: then the suggestion is on stdout. */
-async function planOrSuggest(ui: Ui, subject: Subject, dir: string, options: Options): Promise<PackPlan | undefined> {
+async function planOrSuggest(
+  ui: Ui,
+  subject: Subject,
+  dir: string,
+  options: PlanOptions,
+): Promise<PackPlan | undefined> {
   try {
     await refuseEmptyManifest(ui.path(dir))
     return await planPack(ui.path(dir), options)
@@ -120,7 +142,7 @@ function sayPlan(ui: Ui, plan: PackPlan, dir: string): void {
   const leftOut = plan.leftOut.map(({ path }) => safeText(path))
   const more = leftOut.length - SHOWN
   const sections: Section[] = [
-    { title: 'found', rows: (plan.because ?? []).map((line) => [safeText(line)]) },
+    { title: 'found', rows: [...(plan.because ?? []), ...plan.python.notes].map((line) => [safeText(line)]) },
     ...shapeSections(plan.manifest),
     {
       title: 'files',

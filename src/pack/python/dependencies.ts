@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Finding, fail, finding } from '../../errors.ts'
+import { readPoetryLock } from './lock-poetry.ts'
+import { readPylock } from './lock-pylock.ts'
+import { readUvLock } from './lock-uv.ts'
 import type { MarkerEnvironment } from './markers.ts'
 import { type Pyproject, readPyproject } from './pyproject.ts'
 import { parseRequirement, type Requirement } from './requirement.ts'
@@ -23,7 +26,14 @@ export interface Dependencies {
 type Source = (root: string, project: Pyproject | undefined, markers: MarkerEnvironment) => Dependencies | undefined
 
 /** The first that is there decides: what is pinned before what is not. */
-const SOURCES: readonly Source[] = [fromRequirements, fromPyproject, fromElsewhere]
+const SOURCES: readonly Source[] = [
+  (root, _, markers) => readUvLock(root, markers),
+  (root, project, markers) => readPoetryLock(root, markers, project),
+  (root, _, markers) => readPylock(root, markers),
+  fromRequirements,
+  fromPyproject,
+  fromElsewhere,
+]
 
 /**
  * Finds out what a project depends on, from its files alone.
@@ -49,13 +59,9 @@ function fromRequirements(root: string, project: Pyproject | undefined): Depende
   if (from === undefined) return undefined
   const { lines, requirements, self, findings } = readRequirements(root, from)
   const own = self ? ownRequirements(project, self) : []
-  return {
-    from,
-    lines: [...lines, ...own],
-    roots: [...requirements, ...parsed(own)],
-    locked: false,
-    findings,
-  }
+  // pip-tools and others pin everything there is.
+  const locked = own.length === 0 && lines.every((line) => /^-|\s--hash[=\s]/.test(line))
+  return { from, lines: [...lines, ...own], roots: [...requirements, ...parsed(own)], locked, findings }
 }
 
 function fromPyproject(_root: string, project: Pyproject | undefined): Dependencies | undefined {
