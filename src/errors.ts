@@ -124,6 +124,8 @@ export const ERRORS = {
   ENTRY_EXPORT: { title: 'No listener exported', message: '{module} must export {expected}, got {got}', fix: 'Export the app: module.exports = app, or export default app.', status: 503 },
   ENTRY_START: { title: 'Program failed to start', message: '{program} must accept connections on PORT, got: {reason}', fix: 'See the log of the app.', status: 503 },
   ENTRY_ANSWER: { title: 'Program did not answer', message: 'the program of entry {entry} must answer, got: {reason}', fix: 'See the log of the app.', status: 502 },
+  ENTRY_TIMEOUT: { title: 'Script took too long', message: 'a script of entry {entry} must end within {timeout} ms', fix: 'Raise the entry’s "timeout", or see the log of the app.', status: 504 },
+  ENTRY_BUSY: { title: 'Too many requests wait', message: 'at most {limit} requests may wait for entry {entry}, and none for longer than its "timeout"', fix: 'Raise the entry’s "concurrency", or make its scripts faster.', status: 503 },
   SERVER_EXPOSED: { title: 'Program listens for everyone', message: 'the program of entry {entry} must listen on {expected} only, got {got}', fix: 'Let it listen on the address in the variable HOST.', status: 503 },
   HEALTH_FAILED: { title: 'Health check failed', message: '{path} must answer 2xx within {timeout} ms, got {got}', fix: 'See the log of the app.', status: 503 },
   CACHE_UNTRUSTED: { title: 'Cache folder not trusted', message: '{dir} must be owned by this user, of mode 0700 and reached without a link, got {got}', fix: 'Correct it, or name another folder with --cache or ZAPP_CACHE.', status: 500 },

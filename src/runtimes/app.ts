@@ -1,19 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ZappError } from '../errors.ts'
+import { fail, ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import type { EntryAnswer, ResponseAnswer } from '../mount/answer.ts'
 import { fetchRequest } from '../mount/fetch-request.ts'
 import { toResponse } from '../mount/fetch-response.ts'
+import type { Header } from '../mount/headers.ts'
 import type { Mount } from '../mount/mount.ts'
 import { nodeRequest } from '../mount/node-request.ts'
 import { sendAnswer } from '../mount/node-response.ts'
 import { judgeRequestPath } from '../mount/request-path.ts'
 import { createBridge } from './fetch-bridge.ts'
 import { callFetch } from './fetch-call.ts'
+import { clientRedirect, redirectLocally } from './local-redirect.ts'
 import { type MountedRequest, type Place, placeOf } from './place.ts'
 import { Running } from './running.ts'
-import type { RunningEntry } from './running-entry.ts'
+import type { Outcome, RunningEntry } from './running-entry.ts'
 import { refuseUpgrade } from './upgrade.ts'
 
 export interface CloseOptions {
@@ -52,6 +54,10 @@ export interface AppParts {
 }
 
 const GRACE_MS = 10_000
+/** Of scripts that send a request on within the app: more is a loop. */
+const MAX_REDIRECTS = 5
+/** Seconds until a place in the queue is likely. */
+const RETRY_AFTER = '1'
 const TAKEN_DOWN = 'This app has been taken down.\n'
 
 /** Puts a mount and its running entries behind the interfaces of Node and the web. */
@@ -75,30 +81,50 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
   async function respond(req: IncomingMessage, res: ServerResponse, place: Place): Promise<void> {
     let where = 'the answer'
     try {
-      const answer = await answers.answer(nodeRequest(req, place.mount, place.target))
-      if (answer.kind === 'response') return await sendAnswer(answer, req, res)
-      where = `entry ${answer.entry}`
-      await callEntry(answer, place, req, res)
+      for (let redirects = 0; ; redirects++) {
+        const answer = await answers.answer(nodeRequest(req, place.mount, place.target))
+        if (answer.kind === 'response') return await sendAnswer(answer, req, res)
+        where = `entry ${answer.entry}`
+        const outcome = await callEntry(answer, place, req, res)
+        if (!outcome) return
+        for (const [name] of answer.route.headers) res.removeHeader(name)
+        if ('status' in outcome) {
+          const { status, headers } = outcome
+          return await sendAnswer(await answers.error(status, nodeRequest(req, place.mount), headers), req, res)
+        }
+        if (redirects === MAX_REDIRECTS) throw tooManyRedirects(answer.entry)
+        const { mount } = place
+        place = { mount, target: outcome.location }
+        if (!redirectLocally(req, place)) return void res.writeHead(302, clientRedirect(outcome.location)).end()
+      }
     } catch (error) {
       onError(error, where)
-      await recover(req, res, isUnanswered(error) ? 502 : 500)
+      await recover(req, res, error)
     }
   }
 
-  function callEntry(answer: EntryAnswer, place: Place, req: IncomingMessage, res: ServerResponse): unknown {
+  async function callEntry(
+    answer: EntryAnswer,
+    place: Place,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<Outcome> {
     for (const [name, value] of answer.route.headers) res.setHeader(name, value)
     aim(req, answer, place)
-    return entries.get(answer.entry)!.listener(req, res)
+    const entry = entries.get(answer.entry)!
+    if ('answer' in entry) return entry.answer(req, res)
+    await entry.listener(req, res)
   }
 
   /** An answer where nothing was sent yet; else the client must see that what it has is not whole. */
-  async function recover(req: IncomingMessage, res: ServerResponse, status: number): Promise<void> {
+  async function recover(req: IncomingMessage, res: ServerResponse, error: unknown): Promise<void> {
     if (res.headersSent) {
       if (!res.writableEnded) res.destroy()
       return
     }
     for (const name of res.getHeaderNames()) res.removeHeader(name)
-    await sendAnswer(await answers.error(status, nodeRequest(req, mount)), req, res).catch(() => res.destroy())
+    const { status, headers } = failureOf(error)
+    await sendAnswer(await answers.error(status, nodeRequest(req, mount), headers), req, res).catch(() => res.destroy())
   }
 
   async function fetch(request: Request): Promise<Response> {
@@ -162,9 +188,21 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
   }
 }
 
-/** A program that was asked over a connection gave no answer; code in this process is at fault itself. */
-function isUnanswered(error: unknown): boolean {
-  return error instanceof ZappError && error.code === 'ENTRY_ANSWER'
+function tooManyRedirects(entry: string): ZappError {
+  return fail('ENTRY_ANSWER', entry, { entry, reason: `more than ${MAX_REDIRECTS} local redirects in a row` })
+}
+
+/** A program of its own gave no answer; code in this process is at fault itself. */
+function isUnanswered(error: unknown): error is ZappError {
+  return error instanceof ZappError && UNANSWERED.has(error.code)
+}
+
+const UNANSWERED: ReadonlySet<string> = new Set(['ENTRY_ANSWER', 'ENTRY_TIMEOUT', 'ENTRY_BUSY'])
+
+/** How a request ends that failed, where it can still be answered. */
+function failureOf(error: unknown): { status: number; headers: readonly Header[] } {
+  if (!isUnanswered(error)) return { status: 500, headers: [] }
+  return { status: error.status, headers: error.status === 503 ? [['Retry-After', RETRY_AFTER]] : [] }
 }
 
 /** Lets the entry see its own part of the URL in `url`, and the rest where Express and Connect have it. */

@@ -72,7 +72,15 @@ async function load(archive: Archive, mount: string, options: LoadOptions, close
   const tree = await runTree(archive, options, dataRoot)
   try {
     const onLog = options.onLog ?? (() => {})
-    const started = await startEntries({ manifest, tree, config: config.values, dataRoot, onError, onLog })
+    const started = await startEntries({
+      manifest,
+      files: archive.entries,
+      tree,
+      config: config.values,
+      dataRoot,
+      onError,
+      onLog,
+    })
     const dispose = async () => {
       await started.stop()
       await tree.release()

@@ -5,8 +5,8 @@ import { satisfies } from '../format/version-range.ts'
 import { usesPython } from './command.ts'
 import type { Container } from './container.ts'
 
-/** What this loader runs by itself. CGI comes with a later version; the types of Python have a loader of their own. */
-const RUNS: ReadonlySet<EntryType> = new Set(['node', 'fetch', 'server'])
+/** What this loader runs by itself; the types of Python have a loader of their own. */
+const RUNS: ReadonlySet<EntryType> = new Set(['node', 'fetch', 'server', 'cgi'])
 const PYTHON: ReadonlySet<EntryType> = new Set(['wsgi', 'asgi'])
 const WHO = 'this version of the loader'
 
@@ -21,7 +21,7 @@ export async function checkNeeds(
   container: Container,
 ): Promise<Finding[]> {
   return [
-    ...checkEntries(manifest),
+    ...checkEntries(manifest, container),
     ...checkKeys(manifest),
     ...checkBase(manifest, mount),
     ...(await checkRuntime(manifest, container)),
@@ -50,9 +50,10 @@ export async function checkCommandNeeds(
   ]
 }
 
-function checkEntries(manifest: Manifest): Finding[] {
+function checkEntries(manifest: Manifest, { platform }: Container): Finding[] {
   return [...manifest.entries.values()].flatMap(({ name, type }) => {
-    if (RUNS.has(type)) return []
+    // Windows starts no script by its first line.
+    if (RUNS.has(type) && !(type === 'cgi' && platform === 'win32')) return []
     if (PYTHON.has(type)) return [finding('ENTRY_RUNTIME', 'zapp.json', { entry: name, type })]
     return [unsupported(`an entry of type ${JSON.stringify(type)} (${name})`)]
   })

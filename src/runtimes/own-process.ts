@@ -1,5 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { readLines } from './log-lines.ts'
+import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
 
 /** How a process is started. */
 export interface OwnProcessSpec {
@@ -18,10 +19,6 @@ const TERM_MS = 5000
 /** For what a process printed last. Longer only where something it started has left its group and keeps the pipe. */
 const OUTPUT_MS = 1000
 const LAST_LINES = 3
-
-/** Groups that must not outlive this process, by the id of their leader. */
-const groups = new Set<number>()
-let heldAtExit = false
 
 /**
  * A process that leads a session of its own, so that it and all that it starts can be ended together: by {@link stop},
@@ -45,11 +42,11 @@ export class OwnProcess {
       return { stream, closed: new Promise((resolve) => stream.once('close', resolve)) }
     })
     const { pid } = this.child
-    if (pid !== undefined) hold(pid)
+    if (pid !== undefined) holdGroup(pid)
     this.ended = new Promise((resolve) => {
       const gone = (how: string) => {
         this.#running = false
-        if (pid !== undefined) groups.delete(pid)
+        if (pid !== undefined) letGroupGo(pid)
         resolve(how)
       }
       this.child.once('error', (error) => gone(error.message))
@@ -97,17 +94,3 @@ export class OwnProcess {
 /** Frames of a stack and what Node and Python print around them say nothing without the rest. */
 const NOISE =
   /^\s*(?:at .*|[\^~]+|Node\.js v.*|node:internal.*|File ".*", line .*|Traceback \(most recent call last\):)?$/
-
-function hold(pid: number): void {
-  if (!heldAtExit) process.once('exit', () => groups.forEach((leader) => void signalGroup(leader, 'SIGKILL')))
-  heldAtExit = true
-  groups.add(pid)
-}
-
-function signalGroup(leader: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(process.platform === 'win32' ? leader : -leader, signal)
-  } catch {
-    // Nobody is left in it.
-  }
-}

@@ -24,13 +24,9 @@ export interface ProgramContext {
 /** How the program of a `server` entry is started: FORMAT.md §Needs, §Run tree, §Commands. */
 export async function programSpec(
   { name, run, env }: Extract<Entry, { type: 'server' }>,
-  { manifest, tree, config, home, container, onLog }: ProgramContext,
+  context: ProgramContext,
 ): Promise<ProgramSpec> {
-  await mkdir(home, { recursive: true, mode: 0o700 })
-  const data = new Map<string, string | undefined>()
-  for (const folder of manifest.data.values()) {
-    if (folder.env !== undefined) data.set(folder.env, tree.data.get(folder.name))
-  }
+  const { manifest, tree, config, container, onLog } = context
   const python = (await container.python())?.file
   const values = { node: process.execPath, python, data: tree.data, config }
   return {
@@ -38,8 +34,21 @@ export async function programSpec(
     argv: fillCommand(run, values) as [string, ...string[]],
     isNode: run[0] === '{node}',
     cwd: tree.root,
-    env: childEnvironment(home, config, data, new Map(Object.entries(env))),
+    env: await processEnvironment(env, context),
     timeout: manifest.health?.timeout ?? START_MS,
     onLine: (stream, text) => onLog({ entry: name, stream, text }),
   }
+}
+
+/** All that a process of the app sees, but for what its type adds: FORMAT.md §Needs. Its HOME is there then. */
+export async function processEnvironment(
+  env: Readonly<Record<string, string>>,
+  { manifest, tree, config, home }: Omit<ProgramContext, 'container' | 'onLog'>,
+): Promise<Record<string, string>> {
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  const data = new Map<string, string | undefined>()
+  for (const folder of manifest.data.values()) {
+    if (folder.env !== undefined) data.set(folder.env, tree.data.get(folder.name))
+  }
+  return childEnvironment(home, config, data, new Map(Object.entries(env)))
 }

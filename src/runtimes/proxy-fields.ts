@@ -27,7 +27,7 @@ export function requestFields(req: MountedRequest): string[] {
 }
 
 /** The fields of a program's answer that go on to the client, as a flat list. Trailers do not, so neither does Trailer. */
-export function responseFields({ rawHeaders, headers }: IncomingMessage): string[] {
+export function responseFields({ rawHeaders, headers }: Pick<IncomingMessage, 'rawHeaders' | 'headers'>): string[] {
   return endToEnd(rawHeaders, headers.connection, NEVER_FROM_PROGRAMS)
 }
 

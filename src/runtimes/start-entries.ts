@@ -1,17 +1,21 @@
+import type { ArchiveEntry } from '../archive/archive.ts'
 import type { RunTree } from '../cache/cache.ts'
 import { fail } from '../errors.ts'
 import type { Entry, Manifest } from '../format/manifest-types.ts'
 import { thisProcess } from './container.ts'
 import { claimEnvironment, type Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
-import { programSpec } from './program-spec.ts'
+import { processEnvironment, programSpec } from './program-spec.ts'
 import type { RunningEntry } from './running-entry.ts'
+import { startCgi } from './start-cgi.ts'
 import { startFetch } from './start-fetch.ts'
 import { startNode } from './start-node.ts'
 import { startServer } from './start-server.ts'
 
 export interface StartOptions {
   readonly manifest: Manifest
+  /** Of the archive, by path. */
+  readonly files: ReadonlyMap<string, ArchiveEntry>
   readonly tree: RunTree
   readonly config: Variables
   /** The folder of the app's data folders. */
@@ -49,7 +53,7 @@ export async function startEntries(options: StartOptions): Promise<Started> {
 }
 
 async function startEntry(entry: Entry, options: StartOptions): Promise<RunningEntry> {
-  const { tree, dataRoot, onError } = options
+  const { tree, dataRoot, onError, onLog } = options
   switch (entry.type) {
     case 'node':
       return startNode(tree.root, entry)
@@ -58,6 +62,11 @@ async function startEntry(entry: Entry, options: StartOptions): Promise<RunningE
     case 'server': {
       const spec = await programSpec(entry, { ...options, home: await dataRoot(), container: thisProcess })
       return startServer(spec, (error) => onError(error, `entry ${entry.name}`))
+    }
+    case 'cgi': {
+      const env = await processEnvironment(entry.env, { ...options, home: await dataRoot() })
+      const onLine = (text: string) => onLog({ entry: entry.name, stream: 'stderr', text })
+      return startCgi(entry, { ...options, env, onLine })
     }
     default:
       // Refused as an unmet need.

@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { readLines } from './log-lines.ts'
+import type { NamedPipes } from './named-pipes.ts'
+import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
+
+export interface ScriptSpec {
+  readonly file: string
+  readonly cwd: string
+  /** All of it. */
+  readonly env: Readonly<Record<string, string>>
+  readonly pipes: NamedPipes
+  /** `pipe`: {@link ScriptProcess.input}. A number: an open file, read from its beginning. */
+  readonly body: 'none' | 'pipe' | number
+  /** Told every line that it prints on its standard error. */
+  readonly onLine: (text: string) => void
+}
+
+/** How a script has ended; undefined: it has closed its output and goes on. */
+export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
+
+/** What a script has left behind may hold its pipes for as long; and so often it is looked whether anything still comes. */
+const GRACE_MS = 200
+/** After SIGTERM, before SIGKILL. */
+const TERM_MS = 2000
+const LAST_LINES = 3
+
+/**
+ * One run of a script, in a session of its own, so that it and what it starts can be ended together.
+ *
+ *     running ── exits ──▶ pipes at their end? ── yes ──────────────────────────────────▶ gone
+ *        │                      └─ no, grace ──▶ SIGKILL to its group ── silent ──▶ pipes given up
+ *        └── output ends, grace ──▶ whole, and runs on until it exits
+ */
+export class ScriptProcess {
+  /** For the request's body, where it is a `pipe`. Errors are quiet: a script need not read. */
+  readonly input: Socket | undefined
+  /** To be read to its end, whatever becomes of the request. */
+  readonly output: Socket
+  /** Resolves when the output is complete. Rejects where the script could not be started. */
+  readonly whole: Promise<Exit>
+  /** Resolves when nothing of it is left, and its pipes can be used again. */
+  readonly gone: Promise<void>
+  readonly #child: ChildProcess
+  readonly #errors: Socket
+  readonly #last: string[] = []
+  #exit: Exit
+  #open = 2
+  #timer: NodeJS.Timeout | undefined
+  #kill: NodeJS.Timeout | undefined
+  #settle = (_: Exit) => {}
+  #leave = () => {}
+  #givenUp = false
+
+  /** @throws what keeps it from being started, where that shows at once */
+  constructor({ file, cwd, env, pipes, body, onLine }: ScriptSpec) {
+    const { near, far } = pipes.open(body === 'pipe')
+    this.input = near.input?.on('error', () => {})
+    this.output = near.output.on('error', () => {})
+    this.#errors = near.errors
+    try {
+      const input = typeof body === 'number' ? body : far[0]
+      this.#child = spawn(file, [], { cwd, env, detached: true, stdio: [input, far[1], far[2]] })
+    } catch (error) {
+      for (const end of Object.values(near)) end?.destroy()
+      throw error
+    } finally {
+      for (const end of far) if (end !== 'ignore') closeSync(end)
+    }
+    if (this.pid !== undefined) holdGroup(this.pid)
+    readLines(this.#errors, (text) => {
+      this.#last.push(text)
+      if (this.#last.length > LAST_LINES) this.#last.shift()
+      onLine(text)
+    })
+    this.whole = new Promise((resolve, reject) => {
+      this.#settle = resolve
+      this.#child.once('error', reject)
+    })
+    this.gone = new Promise((resolve, reject) => {
+      this.#leave = () => {
+        const dirty = this.#givenUp || (body === 'pipe' && pipes.hasReader)
+        if (dirty) pipes.replace().then(resolve, reject)
+        else resolve()
+      }
+    })
+    this.#child.once('exit', (code, signal) => this.#exited({ code, signal }))
+    // Comes with no exit where nothing was started.
+    this.#child.once('error', () => this.#exited({ code: null, signal: null }))
+    this.output.once('close', () => this.#closed())
+    this.#errors.once('close', () => this.#closed())
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** What it has printed last on its standard error, behind words. */
+  withOutput(how: string): string {
+    return [how, ...this.#last].join(' | ').slice(0, 1000)
+  }
+
+  /** SIGTERM, and SIGKILL where that does not help, to all of the group. Idempotent. */
+  end(termMs = TERM_MS): void {
+    if (this.#kill !== undefined) return
+    if (termMs > 0) this.#signal('SIGTERM')
+    this.#kill = setTimeout(() => this.#signal('SIGKILL'), termMs)
+  }
+
+  #exited(exit: Exit): void {
+    this.#exit = exit
+    this.input?.destroy()
+    clearTimeout(this.#kill)
+    clearTimeout(this.#timer)
+    if (this.output.closed) this.#settle(exit)
+    if (this.#open === 0) this.#gone()
+    else this.#timer = setTimeout(() => this.#look(-1), GRACE_MS)
+  }
+
+  #closed(): void {
+    this.#open--
+    if (this.output.closed) {
+      if (this.#exit) this.#settle(this.#exit)
+      else this.#timer ??= setTimeout(() => this.#settle(undefined), GRACE_MS)
+    }
+    if (this.#exit && this.#open === 0) this.#gone()
+  }
+
+  /** Who has left the group may still hold the pipes. What comes is sent on as long as it comes; a slow client is waited for. */
+  #look(before: number): void {
+    this.#signal('SIGKILL')
+    const { bytesRead } = this.output
+    const isWaiting = this.output.readableLength > 0
+    if (isWaiting || bytesRead !== before) {
+      this.#timer = setTimeout(() => this.#look(isWaiting ? -1 : bytesRead), GRACE_MS)
+    } else {
+      this.#givenUp = true
+      this.output.destroy()
+      this.#errors.destroy()
+    }
+  }
+
+  #gone(): void {
+    clearTimeout(this.#timer)
+    this.#signal('SIGKILL')
+    if (this.pid !== undefined) letGroupGo(this.pid)
+    this.#leave()
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.pid !== undefined) signalGroup(this.pid, signal)
+  }
+}
