@@ -77,7 +77,7 @@ describe('schema/FORMAT.md', () => {
   const text = read('schema/FORMAT.md')
   /** In capitals as well, but no codes: variables of CGI and of environments, words of RFC 2119, names of standards. */
   const OTHER = new Set(
-    'GATEWAY_INTERFACE SCRIPT_NAME PATH_INFO QUERY_STRING NODE_OPTIONS NODE_ENV NODE_MODULE_VERSION CAPITALS_LIKE_THIS'.split(
+    'GATEWAY_INTERFACE DOCUMENT_ROOT CONTENT_LENGTH SCRIPT_NAME PATH_INFO QUERY_STRING NODE_OPTIONS NODE_ENV NODE_MODULE_VERSION CAPITALS_LIKE_THIS'.split(
       ' ',
     ),
   )

@@ -1,5 +1,4 @@
 import { posix } from 'node:path'
-import { PACKER } from '../pack/packer.ts'
 import type { ScriptMatch } from './cgi-scripts.ts'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
 import type { MountedRequest } from './place.ts'
@@ -25,7 +24,7 @@ const NEVER: ReadonlySet<string> = new Set([
 const NAME = /^[a-z0-9-]+$/
 
 /**
- * The meta-variables of a request: RFC 3875 §4.1, FORMAT.md §CGI, C2 to C5.
+ * The meta-variables of a request: RFC 3875 §4.1, FORMAT.md §CGI, G2 to G5.
  *
  * @param length bytes of the body, where the request has no Content-Length of its own
  * @returns undefined where the path has bytes that an environment cannot hold: they are not UTF-8
@@ -47,7 +46,7 @@ export function metaVariables(
   const variables: Record<string, string | undefined> = {
     ...fieldVariables(req),
     GATEWAY_INTERFACE: 'CGI/1.1',
-    SERVER_SOFTWARE: `${PACKER.name}/${PACKER.version}`,
+    SERVER_SOFTWARE: 'zapp',
     SERVER_PROTOCOL: `HTTP/${httpVersion}`,
     SERVER_NAME: name,
     SERVER_PORT: port ?? (isSecure ? '443' : '80'),

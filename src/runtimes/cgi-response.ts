@@ -16,7 +16,7 @@ export interface CgiHead {
 export class BadAnswer extends Error {}
 
 /** RFC 9110 §5.6.2; RFC 3875 §6.3 allows no space before the colon and no folded lines. */
-const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/s
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 const STATUS = /^([2-5]\d\d)(?: (.*))?$/
 /** Fields for the server, each at most once: §6.3. */

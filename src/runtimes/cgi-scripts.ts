@@ -1,5 +1,5 @@
 import type { ArchiveEntry } from '../archive/archive.ts'
-import { fail } from '../errors.ts'
+import { type Finding, finding } from '../errors.ts'
 import type { Entry } from '../format/manifest-types.ts'
 
 export type CgiEntry = Extract<Entry, { type: 'cgi' }>
@@ -18,10 +18,9 @@ export type FindScript = (pathInfo: string) => ScriptMatch | undefined
 
 /**
  * The scripts of a `cgi` entry: a table of names, made from the archive once, so that no request ever reaches the file
- * system to find one (FORMAT.md §CGI, C1). A folder and a script never share a name, so at most one prefix of a path hits.
+ * system to find one (FORMAT.md §CGI, G1). A folder and a script never share a name, so at most one prefix of a path hits.
  *
  * @returns finds the script of a path below the entry, undecoded
- * @throws ZappError ENTRY_LOAD where nothing can be run
  */
 export function createScriptTable(entry: CgiEntry, entries: ReadonlyMap<string, ArchiveEntry>): FindScript {
   const paths = scriptPaths(entry, entries)
@@ -49,27 +48,27 @@ export function createScriptTable(entry: CgiEntry, entries: ReadonlyMap<string, 
   }
 }
 
-/** Paths of an entry's scripts in the archive. @throws ZappError ENTRY_LOAD */
+/** Paths of an entry's scripts in the archive. */
 export function scriptPaths({ scripts }: CgiEntry, entries: ReadonlyMap<string, ArchiveEntry>): readonly string[] {
-  if ('script' in scripts) {
-    if (entries.get(scripts.script)?.mode === 0o755) return [scripts.script]
-    throw fail('ENTRY_LOAD', scripts.script, { module: scripts.script, reason: `it is not executable${HOW}` })
-  }
-  const inside = `${scripts.dir}/`
-  const files = [...entries.values()].filter(({ kind, path }) => kind === 'file' && path.startsWith(inside))
-  const paths = files.filter(({ mode }) => mode === 0o755).map(({ path }) => path)
-  if (paths.length > 0) return paths
-  throw fail('ENTRY_LOAD', scripts.dir, { module: scripts.dir, reason: `no file in it is executable${HOW}` })
+  const isOne = (path: string) => ('dir' in scripts ? path.startsWith(`${scripts.dir}/`) : path === scripts.script)
+  return [...entries.values()]
+    .filter(({ kind, mode, path }) => kind === 'file' && mode === 0o755 && isOne(path))
+    .map(({ path }) => path)
 }
 
-const HOW = ': a packer makes files so that begin with "#!", programs, and what "executable" names'
+/** ENTRY_LOAD: the loader would have nothing to run. */
+export function noScript({ scripts }: CgiEntry): Finding {
+  const [module, what] = 'dir' in scripts ? [scripts.dir, 'no file in it is'] : [scripts.script, 'it is not']
+  const reason = `${what} executable: begin a script with "#!", or name it in "executable", and pack again`
+  return finding('ENTRY_LOAD', module, { module, reason })
+}
 
 /** undefined for one that has no single meaning: it names no file. */
-export function decodeSegment(segment: string): string | undefined {
+function decodeSegment(segment: string): string | undefined {
   if (!segment.includes('%')) return segment
   try {
     const text = decodeURIComponent(segment)
-    return text.includes('/') ? undefined : text
+    return text.includes('/') || text.includes('\\') ? undefined : text
   } catch {
     return undefined
   }

@@ -36,9 +36,10 @@ export const thisProcess: Container = {
   canRead: (file) => isAllowed(file, constants.R_OK),
 }
 
-/** On PATH. */
+/** On PATH, or where its path says. */
 async function findCommand(name: string): Promise<string | undefined> {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  const folders = name.includes('/') ? [''] : path
   // On Windows a program is found by one of these extensions; elsewhere by its permission.
   const endings = process.platform === 'win32' ? (process.env.PATHEXT ?? '.EXE').split(';') : ['']
   const files = folders.flatMap((folder) => endings.map((ending) => join(folder, name + ending)))

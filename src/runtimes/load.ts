@@ -10,6 +10,7 @@ import { cacheLocation, dataLocation } from './cache-location.ts'
 import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
 import { findConflicts } from './environment.ts'
+import { checkInterpreters } from './interpreters.ts'
 import type { LogLine } from './log-lines.ts'
 import { checkNeeds } from './needs.ts'
 import { runsInProcess, startEntries } from './start-entries.ts'
@@ -32,7 +33,7 @@ export interface LoadOptions {
    * Must not throw.
    */
   readonly onError?: (error: unknown, where: string) => void
-  /** Told every line that programs of `server` entries print. Must not throw. Default: nobody is told. */
+  /** Told every line that programs of `server` entries print, and CGI scripts on their standard error. Must not throw. Default: nobody is told. */
   readonly onLog?: (line: LogLine) => void
 }
 
@@ -61,6 +62,7 @@ async function load(archive: Archive, mount: string, options: LoadOptions, close
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
   throwIfErrors([
     ...(await checkNeeds(manifest, await readBuildInfo(archive), mount, thisProcess)),
+    ...(await checkInterpreters(archive, thisProcess)),
     ...config.findings,
     ...(runsInProcess(manifest) ? findConflicts(config.values) : []),
   ])

@@ -24,6 +24,7 @@ export function relayAnswer(script: ScriptProcess, res: ServerResponse): Promise
     const settle = (work: () => void) => {
       if (over) return
       over = true
+      res.off('drain', more).off('close', left)
       output.resume()
       work()
     }
@@ -55,6 +56,8 @@ export function relayAnswer(script: ScriptProcess, res: ServerResponse): Promise
       res.end()
       settle(() => resolve(head))
     }
+    const more = () => void output.resume()
+    const left = () => settle(() => resolve(head))
     const guard =
       <T>(work: (value: T) => void) =>
       (value: T) => {
@@ -66,8 +69,7 @@ export function relayAnswer(script: ScriptProcess, res: ServerResponse): Promise
       }
 
     output.on('data', guard(take))
-    res.on('drain', () => output.resume())
-    res.once('close', () => settle(() => resolve(head)))
+    res.on('drain', more).once('close', left)
     script.whole.then(guard(end), (error) => settle(() => reject(error)))
   })
 }

@@ -43,7 +43,7 @@ const MAX_SPOOLED = 2 ** 30
 /**
  * Readies the scripts of a `cgi` entry: CGI/1.1, RFC 3875, and FORMAT.md §CGI. A process for each request, a few at once.
  *
- * @throws ZappError ENTRY_LOAD
+ * @throws where the system gives no pipes
  */
 export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<RunningEntry> {
   const { manifest, files, tree, env, onLine } = context
@@ -99,14 +99,17 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
     if (!turns.hasRoom) throw busy()
     let timer: NodeJS.Timeout | undefined
     let late = false
+    let left = () => {}
     const slot = await turns.take((leave) => {
-      res.once('close', leave)
+      left = leave
+      res.once('close', left)
       timer = setTimeout(() => {
         late = true
         leave()
       }, timeout)
     })
     clearTimeout(timer)
+    res.off('close', left)
     if (late) throw busy()
     if (slot && res.destroyed) {
       turns.give(slot)

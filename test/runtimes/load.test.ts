@@ -78,8 +78,8 @@ describe('needs', () => {
       entries: { api: { type: 'asgi', app: 'api:app' }, old: { type: 'cgi', script: 'old.pl' } },
       routes: { '/api/*': { entry: 'api' }, '/old/*': { entry: 'old' } },
     }
-    const error = await failure(load(manifest, { 'old.pl': '#!/usr/bin/perl\n', 'api.py': '' }))
-    expect(error.findings.map((f) => f.code)).toEqual(['ENTRY_RUNTIME', 'UNSUPPORTED_KEY'])
+    const error = await failure(load(manifest, { 'old.pl': '#!/no/such/perl\n', 'api.py': '' }))
+    expect(error.findings.map((f) => f.code)).toEqual(['ENTRY_RUNTIME', 'NEED_COMMAND'])
     expect(error.findings[0]?.args).toMatchObject({ entry: 'api', type: 'asgi' })
   })
 
