@@ -1,3 +1,3 @@
-from . import cgi, inspect, serve, validate
+from . import cgi, inspect, run, serve, validate
 
-COMMANDS = (validate, inspect, serve, cgi)
+COMMANDS = (validate, inspect, serve, run, cgi)
