@@ -22,11 +22,7 @@ def main(args: Optional[Sequence[str]] = None) -> int:
         own = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         command.define(own)
         own.set_defaults(run=command.run)
-    given = list(sys.argv[1:] if args is None else args)
-    # What stands behind the first -- is somebody else's command line.
-    end = given.index("--") if given[:1] == ["run"] and "--" in given else len(given)
-    options = parser.parse_args(given[:end])
-    options.typed = given[end + 1 :]
+    options = parser.parse_args(args)
     try:
         return int(options.run(options))
     except ZappError as error:

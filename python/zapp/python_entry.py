@@ -65,8 +65,10 @@ class PythonEntry:
     def _check_origin(self, name: str, module: Any) -> None:
         """The container may have a module of that name for itself: then it would be served instead of the app."""
         file = getattr(module, "__file__", None)
+        tree = self._tree()
         # The tree of another archive may be it: what that brings under this name is equal (modules.py).
-        if file is not None and not file.startswith(os.path.dirname(os.path.dirname(self._tree())) + os.sep):
+        root = os.path.dirname(os.path.dirname(tree)) if os.path.basename(tree) == "app" else tree
+        if file is not None and not file.startswith(root + os.sep):
             raise fail("ENTRY_LOAD", module=name, reason=f"a module of that name is in this process already: {file}")
 
     def _after_fork(self) -> None:

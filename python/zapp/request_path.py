@@ -35,7 +35,7 @@ def judge_request_path(method: str, target: str, host: Optional[str], mount: str
     """The path below the mount, or the status of a refusal: 400, 404, 405."""
     if method == "CONNECT":
         return 405
-    form = _origin_form(target, host)
+    form = origin_form(target, host)
     if form is None or _NOT_A_TARGET.search(form):
         return 400
     path, mark, query = form.partition("?")
@@ -86,7 +86,7 @@ def target_of(path: bytes, query: str) -> str:
     return f"{text}?{query}" if query else text
 
 
-def _origin_form(target: str, host: Optional[str]) -> Optional[str]:
+def origin_form(target: str, host: Optional[str]) -> Optional[str]:
     """The host decides which site answers, so an absolute target may not name another one than Host does."""
     if target.startswith("/"):
         return target

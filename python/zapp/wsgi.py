@@ -45,6 +45,15 @@ class Application:
             return _send(self._mounted.error(500, request), start_response)
         return app(_environ_of(answer, environ), _with_headers(start_response, answer.route.headers))
 
+    def start(self) -> None:
+        """
+        Imports the code of all entry points now, not with their first request. In a server that forks: after the fork.
+
+        :raises ZappError: ENTRY_LOAD, ENTRY_EXPORT; what building the run tree raises
+        """
+        for entry in self._entries.values():
+            entry.get()
+
     def close(self) -> None:
         """Lets go of the archive and of the environment; idempotent. Modules that were imported stay in the process."""
         if not self._is_closed:

@@ -1,3 +1,3 @@
-from . import cgi, inspect, run, serve, validate
+from . import cgi, inspect, serve, validate, worker
 
-COMMANDS = (validate, inspect, serve, run, cgi)
+COMMANDS = (validate, inspect, serve, worker, cgi)

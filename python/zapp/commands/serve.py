@@ -2,44 +2,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import socketserver
+import socket
 import sys
-import threading
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from ..load import load
+from ..wsgi import Application
 
 NAME = "serve"
-HELP = "serve one archive with the standard library's WSGI server, a thread for each request"
-
-
-class ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    # The default of five connections is refused more than it is served.
-    request_queue_size = 128
-
-    def server_bind(self) -> None:
-        # As WSGIServer does, without asking the DNS for the name of the address.
-        socketserver.TCPServer.server_bind(self)
-        host, port = self.server_address[:2]
-        self.server_name, self.server_port = str(host), int(port)
-        self.setup_environ()
-
-
-class Handler(WSGIRequestHandler):
-    def get_environ(self) -> dict[str, Any]:
-        environ = super().get_environ()
-        # Several fields of one name, and names with "_" that would stand for others (CVE-2015-0219).
-        for name in self.headers.keys():
-            if "_" in name:
-                environ.pop(f"HTTP_{name.upper()}", None)
-        environ.pop("HTTP_PROXY", None)
-        return environ
-
-    def log_request(self, code: Any = "-", size: Any = "-") -> None:
-        pass
+HELP = "serve one archive"
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -50,21 +20,57 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--cache", default=os.environ.get("ZAPP_CACHE"), help="folder for run trees")
     parser.add_argument("--data", help="folder that holds the app's data folders")
+    parser.add_argument("--processes", type=_count, metavar="N", help="default: the manifest's, else 1")
+    parser.add_argument("--threads", type=_count, metavar="N", help="of each process; default: the manifest's, else 4")
+    parser.add_argument(
+        "--max-requests", type=_count, default=0, metavar="N", help="a process is replaced after about N requests"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="a process in which a request takes longer than that is replaced; default: none is",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no access log")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10**9:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 on, got {text!r}")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
+    from ..server.child import run_child
+    from ..server.listener import Origin, listen_tcp
+    from ..server.prefork import Prefork
+
     config = dict(pair.partition("=")[::2] for pair in options.config)
     app = load(options.file, options.mount, config, cache=options.cache, data=options.data)
-    with make_server(options.host, options.port, app, ThreadingServer, Handler) as server:
-        print(f"http://{server.server_name}:{server.server_port}{app.mount}/", flush=True)
-        print(f"{app.manifest.name} {app.manifest.version}; Ctrl+C ends it", file=sys.stderr)
+    workers = app.manifest.source.get("workers", {})
+    processes = options.processes or workers.get("processes", 1)
+    threads = options.threads or workers.get("threads", 4)
+    with listen_tcp(options.host, options.port) as listener:
+        host, port = listener.getsockname()[:2]
+        origin = Origin(host, str(port), multithread=threads > 1, multiprocess=processes > 1)
 
-        def stop(*_: object) -> None:
-            # Not in this thread: it is the one that has to leave its loop.
-            threading.Thread(target=server.shutdown).start()
+        def child(master: socket.socket) -> int:
+            return run_child(
+                app,
+                listener,
+                origin,
+                master,
+                threads=threads,
+                max_requests=options.max_requests,
+                timeout=options.timeout,
+                logs=not options.quiet,
+            )
 
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        server.serve_forever(poll_interval=0.1)
-    app.close()
-    return 0
+        return Prefork(processes, child, lambda: _greet(app, host, port)).run()
+
+
+def _greet(app: Application, host: str, port: int) -> None:
+    name = f"[{host}]" if ":" in host else host
+    print(f"http://{name}:{port}{app.mount}/", flush=True)
+    print(f"{app.manifest.name} {app.manifest.version}; Ctrl+C ends it", file=sys.stderr, flush=True)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from ..archive import open_archive
+from ..errors import ZappError, fail, raise_errors
+from ..needs import check_worker_needs, checked_mount
+
+NAME = "worker"
+HELP = "answer for a program of Node that has started this one (internal)"
+
+
+def define(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--tree", required=True, metavar="DIR", help="the run tree of the archive")
+    parser.add_argument("--entry", metavar="NAME", help="every request is for this entry point")
+    parser.add_argument("--mount", default="", help="path that the app answers under")
+    parser.add_argument("--socket", required=True, metavar="PATH", help="where to listen")
+    parser.add_argument("--threads", type=int, default=4, metavar="N")
+    parser.add_argument("--max-requests", type=int, default=0, metavar="N")
+    parser.add_argument("--server", choices=("gunicorn", "uvicorn", "hypercorn"))
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..server.channel import open_channel
+    from ..server.runner import runner_of
+    from ..server.worker import WorkerOptions
+
+    channel = open_channel()
+    if channel is None:
+        print("zapp worker: is started by Node, with a channel to it (NODE_CHANNEL_FD)", file=sys.stderr)
+        return 2
+    _leave_no_trace()
+    try:
+        archive = open_archive(options.file)
+        raise_errors(check_worker_needs(archive))
+        entry = archive.manifest.entries.get(options.entry or "main")
+        if options.entry is not None and entry is None:
+            raise fail("NOT_FOUND", file=options.entry)
+        worker = WorkerOptions(
+            archive,
+            os.path.realpath(options.tree),
+            options.entry,
+            checked_mount(options.mount),
+            options.socket,
+            options.threads,
+            options.max_requests,
+        )
+        return runner_of(entry["type"] if options.entry and entry else "wsgi", options.server)(worker, channel)
+    except ZappError as error:
+        rows = [{"code": found.code, "path": found.path, "args": dict(found.args)} for found in error.findings]
+        channel.say({"type": "failed", "findings": rows})
+        return 1
+
+
+def _leave_no_trace() -> None:
+    """The way to this package is not one for the app's own modules."""
+    for folder in os.environ.pop("PYTHONPATH", "").split(os.pathsep):
+        if folder:
+            sys.path[:] = [path for path in sys.path if os.path.abspath(path) != os.path.abspath(folder)]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import random
+import signal
+import socket
+
+from ..wsgi import Application
+from .listener import Origin
+from .respond import Responder
+from .server import Server
+
+#: Seconds for running requests after SIGTERM.
+STOP_GRACE = 10.0
+#: The same in a process that another one takes over from.
+RECYCLE_GRACE = 30.0
+
+
+def run_child(
+    app: Application,
+    listener: socket.socket,
+    origin: Origin,
+    master: socket.socket,
+    *,
+    threads: int,
+    max_requests: int,
+    timeout: float,
+    logs: bool,
+) -> int:
+    """
+    One process of ``serve``: imports the app and answers.
+
+    :param master: see :class:`Prefork`; its end tells that the master has gone
+    :param max_requests: 0: any number
+    :param timeout: of a request in the app, in seconds; 0: none
+    :returns: exit code
+    :raises ZappError: ENTRY_LOAD, ENTRY_EXPORT; what building the run tree raises
+    """
+    catch_interrupts()
+    app.start()
+    server = Server(Responder(app, app.manifest.name, app.mount, logs=logs), threads)
+    server.listen(listener, origin)
+
+    def say(message: bytes) -> None:
+        try:
+            master.send(message)
+        except OSError:
+            pass
+
+    def hear() -> None:
+        try:
+            message = master.recv(1)
+        except BlockingIOError:
+            return
+        if message == b"C":
+            server.drain(RECYCLE_GRACE, is_gentle=True)
+        else:
+            if not message:
+                server.unwatch(master.fileno())
+            server.drain(STOP_GRACE)
+
+    if max_requests:
+        server.retire_after(jittered(max_requests), lambda: say(b"T"))
+    if timeout:
+        server.limit_requests(timeout, lambda: say(b"T"))
+    master.setblocking(False)
+    server.watch(master.fileno(), hear)
+    catch_terminate(server)
+    say(b"R")
+    server.run()
+    app.close()
+    return 0
+
+
+def jittered(count: int) -> int:
+    """Not all processes at the same moment."""
+    return count + random.randrange(count // 10 + 1)
+
+
+def catch_interrupts() -> None:
+    """Ctrl+C reaches every process of a terminal: who started this one decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def catch_terminate(server: Server) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.set_wakeup_fd(server.wakeup_descriptor, warn_on_full_buffer=False)
+
+    def stop(number: int) -> None:
+        if number == signal.SIGTERM:
+            server.drain(STOP_GRACE)
+
+    server.on_signal = stop

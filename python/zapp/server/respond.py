@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from typing import Any, Callable, Optional
+
+from .access_log import access_line
+from .connection import ClientGone, Connection
+from .environ import request_environ
+from .refusal import Refusal, refusal_response
+from .response import Response
+
+WsgiApp = Callable[..., Any]
+
+
+class Responder:
+    """Calls the app for one request after the other, from any thread, and answers in its place where it does not."""
+
+    def __init__(self, app: WsgiApp, name: str, mount: str, *, strip: Optional[str] = None, logs: bool = False):
+        """
+        :param name: of the app, for messages
+        :param mount: for the access log
+        :param strip: see :func:`request_environ`
+        :param logs: one line for each request, on stderr
+        """
+        self._app = app
+        self._name = name
+        self._mount = mount or "/"
+        self._strip = strip
+        self._lines: "Optional[list[str]]" = [] if logs else None
+        self.served = 0
+
+    def respond(self, connection: Connection) -> None:
+        """Never raises. The state is ``running`` afterwards, or ``broken``."""
+        connection.state = "running"
+        started = time.time() if self._lines is not None else 0.0
+        self.served += 1
+        if connection.origin.is_ending:
+            connection.closes = True
+        line = connection.line
+        assert line is not None
+        response = Response(connection, line.method == "HEAD")
+        result: Any = None
+        try:
+            result = self._app(request_environ(connection, self._strip), response.start)
+            response.send_all(result)
+        except BaseException as error:
+            self._failed(connection, response, error)
+        finally:
+            if type(result) is not list:
+                self._close(connection, result)
+        if response.excess:
+            self._tell_of(connection, f"the body is {response.excess} bytes longer than its Content-Length")
+        if self._lines is not None:
+            self._log(connection, response.status, started)
+
+    def refuse(self, connection: Connection, refusal: Refusal) -> None:
+        """Answers a request that no app gets to see."""
+        method = connection.line.method if connection.line else ""
+        data = refusal_response(refusal.status, refusal.text, method == "HEAD", True, refusal.allow or "")
+        started = time.time()
+        connection.closes = True
+        try:
+            connection.send(data, True)
+        except ClientGone:
+            connection.state = "broken"
+        if self._lines is not None:
+            self._log(connection, refusal.status, started, "-")
+
+    def flush_log(self) -> None:
+        if self._lines:
+            lines, self._lines = self._lines, []
+            sys.stderr.write("".join(lines))
+            sys.stderr.flush()
+
+    def _failed(self, connection: Connection, response: Response, error: BaseException) -> None:
+        body_error = connection.body.error if connection.body else None
+        if isinstance(error, ClientGone):
+            connection.state = "broken"
+            return
+        refusal = error if isinstance(error, Refusal) else body_error
+        if refusal is None:
+            self._tell_of(connection, f"{type(error).__name__}: {error}", error)
+            refusal = Refusal(500, "The app has failed.")
+        if response.is_started:
+            # The loop ends it: half of an answer must not look like a whole one.
+            connection.state = "broken"
+            return
+        response.status = refusal.status
+        self.refuse_quietly(connection, refusal)
+
+    def refuse_quietly(self, connection: Connection, refusal: Refusal) -> None:
+        lines, self._lines = self._lines, None
+        try:
+            self.refuse(connection, refusal)
+        finally:
+            self._lines = lines
+
+    def _close(self, connection: Connection, result: Any) -> None:
+        close = getattr(result, "close", None)
+        if close is None:
+            return
+        try:
+            close()
+        except BaseException as error:
+            self._tell_of(connection, f"close(): {type(error).__name__}: {error}", error)
+
+    def _tell_of(self, connection: Connection, what: str, error: Optional[BaseException] = None) -> None:
+        """For the app's author: not through logging, which is the app's to configure."""
+        line = connection.line
+        where = f"{line.method} {ascii(line.target)[1:-1]}" if line else "-"
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__)) if error else ""
+        self.tell(f"{where}: {what}\n{trace}".rstrip())
+
+    def tell(self, what: str) -> None:
+        sys.stderr.write(f"{self._name}: {what}\n")
+        sys.stderr.flush()
+
+    def _log(self, connection: Connection, status: int, started: float, app: "str | None" = None) -> None:
+        assert self._lines is not None
+        self._lines.append(access_line(connection, status, started, app or self._mount))

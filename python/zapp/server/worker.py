@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ..archive import Archive
+from ..python_entry import PythonEntry
+from ..wsgi import Application
+from .channel import Channel
+from .child import STOP_GRACE, catch_interrupts, catch_terminate, jittered
+from .listener import Origin, listen_unix
+from .respond import Responder, WsgiApp
+from .server import Server
+from .territory import Territory
+
+#: Seconds for running requests when the parent has gone.
+ORPHAN_GRACE = 2.0
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    archive: Archive
+    #: The root of the run tree.
+    tree: str
+    #: Every request is for this entry point; None: the whole app answers.
+    entry: Optional[str]
+    mount: str
+    socket_path: str
+    threads: int
+    #: 0: any number.
+    max_requests: int
+
+
+def run_wsgi(options: WorkerOptions, channel: Channel) -> int:
+    """
+    A worker process that Node has started: answers on a private Unix socket, and on connections that it is handed.
+
+    :returns: exit code, when it was drained
+    :raises ZappError: ENTRY_LOAD, ENTRY_EXPORT, IO
+    """
+    return _Worker(options, channel).run()
+
+
+class _Worker:
+    def __init__(self, options: WorkerOptions, channel: Channel):
+        self._options = options
+        self._channel = channel
+        entries = {
+            name: PythonEntry(name, entry, lambda: options.tree)
+            for name, entry in options.archive.manifest.entries.items()
+            if entry["type"] == "wsgi" and options.entry in (None, name)
+        }
+        app: WsgiApp
+        if options.entry is None:
+            whole = Application(options.archive, options.mount, entries, lambda: None)
+            whole.start()
+            app = whole
+        else:
+            app = entries[options.entry].get()
+        strip = options.mount if options.entry is not None else None
+        name = options.archive.manifest.name
+        self._server = Server(Responder(app, name, options.mount, strip=strip), options.threads)
+        self._has_host = False
+        many = options.threads > 1
+        self._front = Origin("localhost", "80", multithread=many, multiprocess=True, is_trusted=True)
+        self._handed = Origin("", "", multithread=many, multiprocess=True, is_handed_over=True)
+
+    def run(self) -> int:
+        server, channel = self._server, self._channel
+        listener = listen_unix(self._options.socket_path)
+        server.listen(listener, self._front)
+        channel.on_message = self._told
+        channel.on_end = self._orphaned
+        server.watch(channel.descriptor, channel.receive)
+        server.hand_back = self._give_back
+        server.may_end = lambda: not channel.is_returning
+        if self._options.max_requests:
+            server.retire_after(jittered(self._options.max_requests), lambda: channel.say({"type": "retire"}))
+        catch_interrupts()
+        catch_terminate(server)
+        channel.say({"type": "ready"})
+        server.run()
+        return 0
+
+    def _told(self, message: "dict[str, Any]", sock: Optional[socket.socket]) -> None:
+        kind = message.get("type")
+        if kind == "connection" and sock is not None:
+            self._server.adopt(sock, self._handed, str(message.get("head", "")).encode("latin-1"))
+        elif kind == "listen" and sock is not None:
+            self._server.listen(sock, self._handed)
+        elif kind == "territory":
+            self._has_host = True
+            self._server.territory = Territory.of(message["territory"])
+        elif kind == "drain":
+            self._drain(message["graceMs"] / 1000, bool(message.get("last")))
+        elif kind == "end":
+            self._server.drain(STOP_GRACE)
+        elif sock is not None:
+            sock.close()
+
+    def _drain(self, grace: float, is_last: bool) -> None:
+        """A host has connections that it asks for apps one by one: it says itself when the last of them has ended."""
+        self._server.limit(grace)
+        if not is_last:
+            self._server.leave()
+        if is_last or not self._has_host:
+            self._server.drain(grace)
+
+    def _give_back(self, sock: socket.socket, data: bytes) -> None:
+        self._channel.give_back(sock, {"type": "return", "head": data.decode("latin-1")})
+
+    def _orphaned(self) -> None:
+        self._server.unwatch(self._channel.descriptor)
+        self._server.drain(ORPHAN_GRACE)
