@@ -166,6 +166,7 @@ export const ERRORS = {
   URL_RANGES: { title: 'Server without byte ranges', message: 'the server must answer byte ranges of the file as it is, got {what}', fix: 'Download the file and inspect the copy.', status: 502 },
   URL_CHANGED: { title: 'File changed while it was read', message: 'the file behind the URL must not change while it is read, got another {what}', fix: 'Run the command again.', status: 409 },
   PORT_IN_USE: { title: 'Address in use', message: '{address} must be free', fix: 'Choose another with --port.', status: 409 },
+  APP_DIED: { title: 'App keeps dying', message: '{name} must keep running, it ended {times} times within {seconds} s: {reason}', fix: 'See the log of the app.', status: 503 },
   USAGE: { title: 'Command line', message: '{problem}', fix: 'See: zapp {command} --help', status: 400 },
   INTERNAL: { title: 'Fault of Zapp', message: '{reason}', fix: 'Report it with the command and the archive.', status: 500 },
 } as const satisfies Record<string, ErrorRow>

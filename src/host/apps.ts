@@ -2,6 +2,7 @@ import type { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { asZappError, byPreference, type Candidate, candidate, statusOf } from './candidate.ts'
 import type { Deployment } from './deployment.ts'
+import type { Route } from './front.ts'
 import { MountMap } from './mount-map.ts'
 import type { StoredApp } from './prepare.ts'
 import type { Source } from './sources.ts'
@@ -14,6 +15,8 @@ export interface AppsOptions {
   /** The mount that a source gets whatever its name is. */
   readonly mountOf: (source: Source, stored: StoredApp | undefined) => string | undefined
   readonly log: (event: HostEvent) => void
+  /** A mount, or what serves it, has changed. */
+  readonly onRoutes: () => void
   readonly stopping: AbortSignal
 }
 
@@ -49,6 +52,12 @@ export class Apps {
     return this.#slots.values().map((slot) => slot.status)
   }
 
+  get routes(): Route[] {
+    return this.#slots.values().map(({ status, serving }) => {
+      return { host: '', mount: status.mount, deployment: serving?.deployment }
+    })
+  }
+
   /** What is mounted at or above a path. */
   find(path: string): Slot | undefined {
     return this.#slots.find(path)
@@ -79,6 +88,7 @@ export class Apps {
     for (const [mount, [best]] of byMount) {
       if (!this.#slots.get(mount)) this.#slots.set(mount, { status: statusOf(best, 'starting') })
     }
+    this.#options.onRoutes()
     for (const [mount, candidates] of byMount) {
       if (this.#options.stopping.aborted) return
       await this.#choose(mount, candidates.sort(byPreference) as [Candidate, ...Candidate[]])
@@ -86,6 +96,7 @@ export class Apps {
     for (const { status, serving } of this.#slots.values()) {
       if (byMount.has(status.mount)) continue
       this.#slots.delete(status.mount)
+      this.#options.onRoutes()
       if (serving) this.#retire(serving.deployment, DRAIN_MS)
       this.#options.log({ type: 'removed', app: status })
     }
@@ -162,6 +173,7 @@ export class Apps {
     const before = this.#slots.get(mount)?.serving
     const status = statusOf(next, 'live')
     this.#slots.set(mount, { status, serving: { candidate: next, deployment } })
+    this.#options.onRoutes()
     this.#options.log({ type: 'live', app: status, ms: performance.now() - start })
     if (before) {
       // It gave its copy away when it was started: to come back it has to be read again.

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
+import type { Territory } from './territory.ts'
 
 /**
  * One version of an app at one mount. Where its code runs is the deployment's own business: the front knows no more
@@ -37,8 +39,29 @@ export interface Deployment {
    * @throws ZappError HEALTH_FAILED
    */
   health(signal: AbortSignal): Promise<void>
+  /** Where its process takes whole connections: nothing of the front stands between it and the client then. */
+  readonly connections?: Connections
   handle(req: IncomingMessage, res: ServerResponse): void
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Lets running requests end for at most `graceMs`, then ends them, and lets go of everything. */
   stop(graceMs: number): Promise<void>
+}
+
+/** What a deployment does with connections that are handed over to its process. */
+export interface Connections {
+  /**
+   * Says which requests are its own, once it serves and whenever that changes. Until then it takes no connection: whoever
+   * holds one sees every request on it.
+   */
+  claim(territory: Territory): void
+  /**
+   * @param socket one that is not being read
+   * @param bytes what was read of it
+   * @returns false where no process can take it now: the requests are to come through {@link Deployment.handle}
+   */
+  take(socket: Socket, bytes: Buffer): boolean
+  /** The host stops: answers what runs, ends what is idle. Resolves when no connection is left. */
+  end(): Promise<void>
+  /** Ends every connection at once. */
+  cut(): void
 }

@@ -8,6 +8,8 @@ import type { Store, StoredFile } from './store.ts'
 /** An archive that has been checked whole, open on its private copy. */
 export interface StoredApp {
   readonly archive: Archive
+  /** The copy. */
+  readonly file: string
   /** `sha256:<hex>` of the copy. */
   readonly digest: string
   /** Closes the archive and lets the copy go. Once. */
@@ -34,7 +36,7 @@ export async function prepare(source: Source, store: Store, signal: AbortSignal)
       await archive.close()
       throw error
     }
-    return { archive, digest: stored.digest, release }
+    return { archive, file: stored.file, digest: stored.digest, release }
   } catch (error) {
     await stored.release()
     throw error

@@ -4,9 +4,10 @@ import type { Manifest } from '../format/manifest-types.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
 import { Apps } from './apps.ts'
 import { checkConfigNames, configFor, readEnvFile } from './config.ts'
+import { createDeployment } from './create-deployment.ts'
 import { findAnswer, STARTING } from './find-answer.ts'
 import { Front } from './front.ts'
-import { InProcess, type InProcessOptions } from './in-process.ts'
+import type { InProcessOptions } from './in-process.ts'
 import { prepare } from './prepare.ts'
 import { findRoot, isZip, listSources, type Root, type Source } from './sources.ts'
 import type { AppStatus, HostEvent } from './status.ts'
@@ -81,13 +82,15 @@ export async function serve(options: ServeOptions): Promise<Host> {
       if (isZip(source)) log({ type: 'repacked', source: source.path })
       return stored
     },
-    deploy: (stored, mount) => new InProcess(stored, { mount, cache, ...settingsFor(stored.archive.manifest) }),
+    deploy: (stored, mount) =>
+      createDeployment(stored, { mount, cache, ...settingsFor(stored.archive.manifest) }, front),
     mountOf: ({ root }, stored) => root.mount ?? (alone ? rootOr(stored?.archive.manifest.base) : undefined),
     // Where an app's failure is thrown, it is not said a second time.
     log: (event) => (event.type === 'failed' && phase !== 'up' && isFatal(event.app.source) ? undefined : log(event)),
+    onRoutes: () => front.claim(apps.routes),
     stopping: stopping.signal,
   })
-  const front = new Front({
+  const front: Front = new Front({
     find: (path, method) => (phase === 'reading' ? STARTING : findAnswer(apps, path, method, isLoopback(host))),
     log: (record) => log({ type: 'access', record }),
   })

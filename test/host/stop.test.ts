@@ -159,15 +159,11 @@ describe('zapp serve', () => {
       process.on('exit', () => console.log('last words'))
     `
     const file = await putArchive(join(await tmpDir(), 'busy.zapp'), entry, { 'app.cjs': code })
-    const { child, port, exit } = await run(file, '--port', '0')
-    let stdout = ''
-    child.stdout!.on('data', (chunk) => {
-      stdout += chunk
-    })
+    const { child, port, stderr, exit } = await run(file, '--port', '0')
     await fetch(`http://127.0.0.1:${port}/`)
     child.kill('SIGTERM')
     expect(await exit).toEqual([0, null])
-    await expect.poll(() => stdout).toContain('last words\n')
+    await expect.poll(stderr).toContain('hello | last words\n')
   })
 
   it('a second signal ends it at once', async () => {

@@ -217,18 +217,24 @@ describe('--watch', () => {
   })
 
   it('an old version ends what it has begun', async () => {
+    const dir = await tmpDir()
+    const flag = join(dir, 'finish')
     const slow = `
       module.exports = (req, res) => {
-        if (req.url === '/slow') { res.write('begun by old, '); globalThis.finishSlow = () => res.end('ended by old') }
-        else res.end('old')
+        if (req.url !== '/slow') return res.end('old')
+        res.write('begun by old, ')
+        const timer = setInterval(() => {
+          if (!require('node:fs').existsSync(${JSON.stringify(flag)})) return
+          clearInterval(timer)
+          res.end('ended by old')
+        }, 10)
       }`
-    const dir = await tmpDir()
     const file = await putArchive(join(dir, 'app.zapp'), { ...entry, version: '1.0.0' }, { 'app.cjs': slow })
     const served = await start(file, watch)
     const response = await served.get('/slow')
     await putArchive(file, { ...entry, version: '2.0.0' }, says('new'))
     await answers(served, '/', 'new')
-    ;(globalThis as unknown as { finishSlow(): void }).finishSlow()
+    await writeFile(flag, '')
     expect(await response.text()).toBe('begun by old, ended by old')
   })
 })

@@ -1,0 +1,32 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** What `http.Server` reads a connection with. */
+interface Parser {
+  onIncoming(req: IncomingMessage, keepAlive: boolean): number
+}
+
+/** llhttp: no body follows, and what comes behind the head is not for the parser. */
+const UPGRADE = 2
+
+/**
+ * Asks of every request on a connection of `http.Server` whether it goes elsewhere. One that does is taken for an upgrade:
+ * the parser stops exactly behind its head, whatever its method and body, and the server emits `upgrade` with the bytes
+ * that follow.
+ */
+export function leaveAt(socket: Socket, leaves: (req: IncomingMessage) => boolean): void {
+  const { parser } = socket as Socket & { parser: Parser }
+  const { onIncoming } = parser
+  parser.onIncoming = (req, keepAlive) => {
+    if (req.method === 'CONNECT' || !leaves(req)) return onIncoming.call(parser, req, keepAlive)
+    Object.assign(req, { upgrade: true })
+    return UPGRADE
+  }
+}
+
+/** The head of a request as bytes, for another parser. Only for one whose fields were not changed. */
+export function requestBytes({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+  return Buffer.from(`${text}\r\n`, 'latin1')
+}

@@ -1,0 +1,342 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { AccessRecord } from '../access-log.ts'
+import { checkRequest, peerOf } from '../check-request.ts'
+import type { Deployment } from '../deployment.ts'
+import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
+import { isWebSocket, replayWithoutUpgrade, watchStatus } from '../upgrade.ts'
+import { stopReading } from './connection.ts'
+import { leaveAt, requestBytes } from './leave.ts'
+
+/** Who answers a request: an app, or the host itself. */
+export type Found<D = Deployment> = { readonly mount: string; readonly deployment: D } | Reply
+
+export type Answers = Pick<Deployment, 'handle' | 'upgrade'>
+
+export interface RequestServerOptions {
+  /**
+   * @param path decoded, begins with "/"
+   * @param host as it was sent, in lower case
+   */
+  readonly find: (path: string, method: string, host: string | undefined) => Found<Answers>
+  readonly log: (record: AccessRecord) => void
+  /** Whether a request is for somebody else. Its connection then goes to {@link onLeave}, and all that was read with it. */
+  readonly leaves?: (req: IncomingMessage) => boolean
+  /** Takes a connection on which nothing runs, and what of it was read and not answered. */
+  readonly onLeave?: (socket: Socket, bytes: Buffer) => void
+}
+
+const LIMITS = {
+  /** Bytes of request line and fields: what servers in front of us use as well. */
+  maxHeaderSize: 16 * 1024,
+  /** A head that is not complete by then is answered 408 (S01). */
+  headersTimeout: 15_000,
+  /** Off: an upload may be large and slow. What a body may cost is for the app to say. */
+  requestTimeout: 0,
+  /** Longer than the 60 s of usual load balancers, so that it is never they who write into a closed connection. */
+  keepAliveTimeout: 65_000,
+} as const
+
+/** What Node's parser makes of bytes that are no request; everything else is 400. */
+const PARSER_ERRORS: Readonly<Record<string, Reply>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: refusal(408, 'The request did not arrive in time.'),
+  HPE_HEADER_OVERFLOW: refusal(431, 'The header fields are larger than 16 KiB.'),
+  HPE_INVALID_METHOD: refusal(501, 'This method is not known.'),
+  HPE_INVALID_VERSION: refusal(505, 'This server speaks HTTP/1.1.'),
+  HPE_PAUSED_H2_UPGRADE: refusal(505, 'This server speaks HTTP/1.1.'),
+}
+
+/**
+ * Answers what comes over connections that it is given: lets {@link checkRequest} judge each request, passes it to the
+ * app whose it is, and logs it. The same in the host, for connections that stay there, and in a worker, for those it holds.
+ */
+export class RequestServer {
+  readonly #server: Server
+  readonly #options: RequestServerOptions
+  readonly #sockets = new Set<Socket>()
+  /** Connections whose first bytes somebody else has read. */
+  readonly #begun = new WeakSet<Duplex>()
+  readonly #running = new Set<ServerResponse>()
+  readonly #upgraded = new Set<Duplex>()
+  readonly #leaving = new WeakSet<IncomingMessage>()
+  /** Status that went out over an app's head, because the body of its request was none. */
+  readonly #refused = new WeakMap<Duplex, number>()
+  #phase: 'open' | 'leaving' | 'closing' = 'open'
+  #onEmpty = () => {}
+
+  constructor(options: RequestServerOptions) {
+    this.#options = options
+    // Host is judged with all the rest, so that its refusal is logged with all the rest.
+    const ours = { requireHostHeader: false, insecureHTTPParser: false, shouldUpgradeCallback: isWebSocket }
+    this.#server = createServer({ ...LIMITS, ...ours })
+    // 0: none is dropped silently. checkRequest counts them.
+    this.#server.maxHeadersCount = 0
+    this.#server.on('connection', (socket: Socket) => this.#connection(socket))
+    this.#server.on('request', (req, res) => this.#request(req, res))
+    this.#server.on('checkContinue', (req, res) => this.#request(req, res))
+    this.#server.on('checkExpectation', (req, res) => this.#request(req, res))
+    this.#server.on('upgrade', (req, socket, head) => this.#upgrade(req, socket, head))
+    this.#server.on('connect', (req, socket) => this.#upgrade(req, socket, Buffer.alloc(0)))
+    this.#server.on('clientError', (error, socket) => this.#notARequest(error, socket as Socket))
+    // It never listens by itself; with this event it begins to look after timeouts and idle connections.
+    this.#server.emit('listening')
+  }
+
+  /** Takes a connection that is not being read. @param bytes what was read of it */
+  adopt(socket: Socket, bytes: Buffer): void {
+    if (bytes.length > 0) this.#begun.add(socket)
+    // Of stopReading().
+    Reflect.deleteProperty(socket, '_read')
+    this.#server.emit('connection', socket)
+    if (bytes.length > 0) socket.unshift(bytes)
+    socket.resume()
+  }
+
+  /** Answers and ends a connection, whatever its request was. */
+  refuse(socket: Socket, reply: Reply): void {
+    socket.once('close', this.#unreadLater(socket, reply.status))
+    endWith(socket, reply)
+  }
+
+  /** Resolves when the last connection has ended or left. Running requests go on, what is idle ends. */
+  close(): Promise<void> {
+    this.#phase = 'closing'
+    for (const res of this.#running) if (!res.headersSent) res.setHeader('Connection', 'close')
+    for (const socket of this.#upgraded) socket.end()
+    this.#server.closeIdleConnections()
+    // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
+    for (const socket of this.#sockets) if (this.#isSilent(socket)) socket.destroy()
+    return this.#empty()
+  }
+
+  /**
+   * From now on every connection leaves as soon as nothing runs on it. Resolves when the last has left or ended; one
+   * that was upgraded stays.
+   */
+  leave(): Promise<void> {
+    this.#phase = 'leaving'
+    this.#dismissIdle()
+    return this.#empty()
+  }
+
+  /** Ends every connection: streams of events and upgraded ones in their own way, others in the middle of what they do. */
+  cut(): void {
+    for (const res of this.#running) if (isEventStream(res)) res.end()
+    for (const socket of this.#sockets) {
+      if (this.#upgraded.has(socket)) socket.end(() => socket.destroy())
+      else socket.destroySoon()
+    }
+  }
+
+  /** Ends every connection, whatever it is doing. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #connection(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#forget(socket))
+    const { leaves } = this.#options
+    if (!leaves) return
+    leaveAt(socket, (req) => {
+      if (this.#phase !== 'leaving' && !leaves(req)) return false
+      this.#leaving.add(req)
+      return true
+    })
+  }
+
+  #forget(socket: Socket): void {
+    this.#sockets.delete(socket)
+    if (this.#sockets.size === 0) this.#onEmpty()
+  }
+
+  #empty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve
+      if (this.#sockets.size === 0) resolve()
+    })
+  }
+
+  #isSilent(socket: Socket): boolean {
+    return socket.bytesRead === 0 && !this.#begun.has(socket)
+  }
+
+  #request(req: IncomingMessage, res: ServerResponse): void {
+    const target = req.url ?? ''
+    const found = this.#find(req)
+    this.#follow(req, res, target, found)
+    if (this.#phase === 'closing') res.setHeader('Connection', 'close')
+    if ('deployment' in found) {
+      if (req.headers.expect !== undefined) res.writeContinue()
+      found.deployment.handle(req, res)
+    } else {
+      sendReply(found, req, res)
+    }
+  }
+
+  #find(req: IncomingMessage): Found<Answers> {
+    const checked = checkRequest(req)
+    // After a request that is not sound nothing on its connection can be trusted to be one.
+    if (!('path' in checked)) return { ...checked, headers: { ...checked.headers, Connection: 'close' } }
+    return this.#options.find(checked.path.decoded || '/', req.method ?? '', req.headers.host?.toLowerCase())
+  }
+
+  /** Logs the request when its response has ended, in whatever way. */
+  #follow(req: IncomingMessage, res: ServerResponse, target: string, found: Found<Answers>): void {
+    const { socket } = req
+    const log = this.#logLater(req, target, found)
+    const ended = () => {
+      if (!this.#running.delete(res)) return
+      const refused = this.#refused.get(socket)
+      log(res.headersSent ? res.statusCode : (refused ?? 0), !res.writableFinished && refused === undefined)
+      // The connection turns idle after this event.
+      if (this.#phase === 'closing') setImmediate(() => this.#server.closeIdleConnections())
+      if (this.#phase === 'leaving') setImmediate(() => this.#dismissIdle())
+    }
+    this.#running.add(res)
+    res.once('close', ended)
+    // A pipelined response that still waits for its turn is not told when the connection ends.
+    if (res.socket === null) socket.once('close', ended)
+  }
+
+  #logLater(req: IncomingMessage, target: string, found: Found<Answers>): (status: number, aborted: boolean) => void {
+    const { socket, method = '-', httpVersion } = req
+    const [time, start, before, peer] = [new Date(), performance.now(), socket.bytesWritten, peerOf(req)]
+    const app = 'deployment' in found ? found.mount || '/' : '-'
+    return (status, aborted) => {
+      const bytes = socket.bytesWritten - before
+      this.#options.log({
+        time,
+        peer,
+        method,
+        target,
+        httpVersion,
+        status,
+        bytes,
+        ms: performance.now() - start,
+        app,
+        aborted,
+      })
+    }
+  }
+
+  /** Node's parser is off this connection: from here on it is ours or the app's. */
+  #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.#leaving.has(req)) {
+      this.#leaveWith(req, socket as Socket, head)
+      return
+    }
+    socket.on('error', () => socket.destroy())
+    // An earlier response is not finished: whatever is written now would land in the middle of it.
+    if (this.#runningOn(socket).length > 0) {
+      socket.destroy()
+    } else if (req.method === 'CONNECT' || isWebSocket(req)) {
+      this.#switchProtocol(req, socket, head)
+    } else {
+      this.#begun.add(socket)
+      replayWithoutUpgrade(this.#server, req, socket, head)
+    }
+  }
+
+  #switchProtocol(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const target = req.url ?? ''
+    const found = this.#find(req)
+    const log = this.#logLater(req, target, found)
+    const status = watchStatus(socket)
+    socket.once('close', () => {
+      this.#upgraded.delete(socket)
+      log(status(), false)
+    })
+    if ('deployment' in found) {
+      this.#upgraded.add(socket)
+      found.deployment.upgrade(req, socket, head)
+    } else {
+      endWith(socket, found)
+    }
+  }
+
+  /** Takes out what is idle. What Node says is idle: it would end exactly these. */
+  #dismissIdle(): void {
+    const idle: Socket[] = []
+    for (const socket of this.#sockets) {
+      socket.destroy = () => {
+        idle.push(socket)
+        return socket
+      }
+    }
+    this.#server.closeIdleConnections()
+    for (const socket of this.#sockets) {
+      // Back to the method of its class.
+      Reflect.deleteProperty(socket, 'destroy')
+      if (this.#isSilent(socket)) idle.push(socket)
+    }
+    for (const socket of idle) {
+      // An answer that the client is slow to take is still on its way.
+      if (socket.writableLength === 0) this.#dismiss(socket, Buffer.alloc(0))
+      else socket.once('drain', () => this.#dismissIdle())
+    }
+  }
+
+  /** A request for somebody else goes, with all that came behind it, when the answers before it are sent. */
+  #leaveWith(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    const bytes = Buffer.concat([requestBytes(req), head, stopReading(socket)])
+    // The parser, which is gone, did so: an answer that the client is slow to take waits for it.
+    socket.on('drain', () => this.#runningOn(socket)[0]?.emit('drain'))
+    const go = () => {
+      if (socket.destroyed) return
+      const last = this.#runningOn(socket).at(-1)
+      if (last) last.once('close', () => setImmediate(go))
+      else this.#dismiss(socket, bytes)
+    }
+    go()
+  }
+
+  #dismiss(socket: Socket, bytes: Buffer): void {
+    stopReading(socket)
+    socket.setTimeout(0)
+    this.#forget(socket)
+    this.#options.onLeave?.(socket, bytes)
+  }
+
+  #notARequest(error: NodeJS.ErrnoException, socket: Socket): void {
+    const nobodyIsThere = error.code === 'ECONNRESET' || !socket.writable || this.#isSilent(socket)
+    const [first, ...others] = this.#runningOn(socket)
+    // An answer now may only be to a request that broke off in its own body; else it would be taken for that of another.
+    const mayAnswer = !first || (others.length === 0 && !first.req.complete && !first.headersSent)
+    if (nobodyIsThere || !mayAnswer) {
+      socket.destroy()
+      return
+    }
+    const reply = PARSER_ERRORS[error.code ?? ''] ?? refusal(400, 'This is not an HTTP/1.1 request.')
+    if (first) {
+      this.#refused.set(socket, reply.status)
+      endWith(socket, reply)
+    } else {
+      this.refuse(socket, reply)
+    }
+  }
+
+  /** Logs bytes that were no request. */
+  #unreadLater(socket: Socket, status: number): () => void {
+    const [time, peer, before] = [new Date(), peerOf({ socket }), socket.bytesWritten]
+    return () => {
+      const [bytes, ms] = [socket.bytesWritten - before, Date.now() - time.getTime()]
+      const unread = { method: '-', target: '-', httpVersion: '-', app: '-', aborted: false }
+      this.#options.log({ time, peer, status, bytes, ms, ...unread })
+    }
+  }
+
+  #runningOn(socket: Duplex): ServerResponse[] {
+    return [...this.#running].filter((res) => res.req.socket === socket)
+  }
+}
+
+function isEventStream(res: ServerResponse): boolean {
+  const { _header: head } = res as ServerResponse & { _header: string | null }
+  return head !== null && /^content-type: *text\/event-stream\b/im.test(head)
+}
+
+function endWith(socket: Duplex, reply: Reply): void {
+  socket.end(rawReply(reply), () => socket.destroy())
+}

@@ -1,0 +1,253 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { request } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { fail, type ZappError } from '../../errors.ts'
+import type { Manifest } from '../../format/manifest-types.ts'
+import type { LogLine } from '../../runtimes/log-lines.ts'
+import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
+import { Supervisor } from '../../runtimes/supervisor.ts'
+import { workerPlace } from '../../runtimes/worker-environment.ts'
+import type { AccessRecord } from '../access-log.ts'
+import type { Connections, Deployment } from '../deployment.ts'
+import type { StoredApp } from '../prepare.ts'
+import { rawReply, refusal, sendReply } from '../reply.ts'
+import type { Territory } from '../territory.ts'
+import type { Lost } from './hand-over.ts'
+import { NodeWorker } from './node-worker.ts'
+
+export interface IsolatedOptions {
+  readonly mount: string
+  /** Only names that the app declares. */
+  readonly config: Readonly<Record<string, string>>
+  readonly cache: string
+  readonly data: string | undefined
+  /** Limit of the heap of each process, in MiB. Default: Node's. */
+  readonly heapMiB?: number
+  readonly onError: (error: unknown, where: string) => void
+  readonly onLog: (line: LogLine) => void
+  readonly onAccess: (record: AccessRecord) => void
+  /** A connection comes back. `mixed`: it asked for another app, while this one goes on. */
+  readonly onReturn: (socket: Socket, bytes: Buffer, mixed: boolean) => void
+  /** A connection ends, because the process that may have read from it is gone. */
+  readonly onCut: (socket: Socket) => void
+}
+
+/** Ample for connecting to a database; an app that waits for ever must not keep the others waiting. */
+const START_MS = 30_000
+/** Requests wait for as long for a process that is being started again. */
+const WAIT_MS = 5000
+/** So many deaths in so many ms: starting it again does not help. */
+const MAX_DEATHS = 5
+const DEATHS_MS = 60_000
+
+const UNAVAILABLE = refusal(503, 'The app is not running.', { 'Retry-After': '10' })
+const UNANSWERED = refusal(502, 'The app did not answer.')
+
+/**
+ * Runs an app in processes of its own, which share nothing with the host and other apps. One that dies is started again.
+ *
+ *     created ── start() ──▶ up ── 5 deaths in 60 s ──▶ failed: 503
+ *                            └─────── stop() ──▶ stopping: connections come back ──▶ stopped
+ */
+export class Isolated implements Deployment {
+  readonly manifest: Manifest
+  readonly digest: string
+  readonly died: Promise<ZappError | undefined>
+  readonly connections: Connections
+  readonly #stored: StoredApp
+  readonly #options: IsolatedOptions
+  readonly #supervisors: Supervisor<NodeWorker>[] = []
+  readonly #deaths: number[] = []
+  readonly #waiting = new Set<() => void>()
+  #territory: Territory | undefined
+  #phase: 'created' | 'up' | 'failed' | 'stopping' = 'created'
+  #onDied: (error: ZappError | undefined) => void = () => {}
+
+  constructor(stored: StoredApp, options: IsolatedOptions) {
+    this.manifest = stored.archive.manifest
+    this.digest = stored.digest
+    this.#stored = stored
+    this.#options = options
+    this.died = new Promise((resolve) => {
+      this.#onDied = resolve
+    })
+    this.connections = {
+      claim: (territory) => {
+        this.#territory = territory
+        for (const worker of this.#workers) worker.tell(territory)
+      },
+      take: (socket, bytes) => this.#territory !== undefined && this.#byLoad().some((one) => one.take(socket, bytes)),
+      end: async () => {
+        await Promise.all(this.#workers.map((worker) => worker.drain(Number.POSITIVE_INFINITY, true)))
+      },
+      cut: () => this.#workers.forEach((worker) => void worker.drain(0, true)),
+    }
+  }
+
+  get pids(): number[] {
+    return this.#workers.flatMap(({ pid }) => pid ?? [])
+  }
+
+  async start(): Promise<void> {
+    const { mount, config, cache, onError, onLog, onAccess, heapMiB } = this.#options
+    const { manifest } = this
+    const { data, env } = await workerPlace(manifest, config, this.#options.data)
+    const [entry = ''] = [...manifest.entries.values()].flatMap(({ type, name }) =>
+      type === 'node' || type === 'fetch' ? [name] : [],
+    )
+    const start = async (signal?: AbortSignal) => {
+      const worker = await NodeWorker.start(
+        {
+          ...{ name: manifest.name, file: this.#stored.file, mount, config, cache, data, env },
+          execArgv: heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`],
+          timeout: START_MS + (manifest.health?.timeout ?? 0),
+          ...{ onLog, onError, onAccess },
+          onLine: (stream, text) => onLog({ entry, stream, text }),
+          onReturn: (socket, bytes, draining) => this.#options.onReturn(socket, bytes, !draining),
+          onLost: (lost) => this.#rescue(lost),
+        },
+        signal,
+      )
+      if (this.#territory) worker.tell(this.#territory)
+      return worker
+    }
+    const onEnded = (how: string) => this.#mourn(`the process of ${manifest.name}: ${how}`)
+    const onFailed = (error: unknown) => {
+      onError(error, 'starting it again')
+      this.#mourn(error instanceof Error ? error.message : String(error))
+    }
+    const onUp = () => this.#wake()
+    const processes = manifest.workers.processes ?? 1
+    const first = await Promise.allSettled(Array.from({ length: processes }, () => start()))
+    for (const one of first) {
+      if (one.status === 'fulfilled') {
+        this.#supervisors.push(new Supervisor({ start, onUp, onEnded, onFailed }, one.value))
+      }
+    }
+    const failed = first.find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
+    this.#phase = 'up'
+  }
+
+  async health(signal: AbortSignal): Promise<void> {
+    const { health } = this.manifest
+    if (!health) return
+    const end = AbortSignal.any([signal, AbortSignal.timeout(health.timeout)])
+    const path = this.#options.mount + health.path
+    const answers = await Promise.all(
+      this.#workers.map((worker) => statusOf(worker, path, health.host ?? 'localhost', end)),
+    )
+    const got = answers.find((answer) => typeof answer === 'string' || answer < 200 || answer > 299)
+    if (got === undefined) return
+    throw fail('HEALTH_FAILED', this.manifest.name, { path: health.path, timeout: health.timeout, got })
+  }
+
+  handle(req: IncomingMessage, res: ServerResponse): void {
+    void this.#handle(req, res)
+  }
+
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    void this.#upgrade(req, socket, head)
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#phase = 'stopping'
+    this.#wake()
+    const stopped = this.#workers.map((worker) => worker.stop(graceMs))
+    await Promise.all([...stopped, ...this.#supervisors.map((one) => one.close())])
+    await this.#stored.release()
+    this.#onDied(undefined)
+  }
+
+  get #workers(): NodeWorker[] {
+    return this.#supervisors.flatMap(({ current }) => current ?? [])
+  }
+
+  /** Those with the fewest connections on their way come first. */
+  #byLoad(): NodeWorker[] {
+    const ready = this.#workers.filter(({ state }) => state === 'ready')
+    const first = ready.shift()
+    // The next time another one is the first among equals.
+    if (first) ready.push(first)
+    return ready.sort((a, b) => a.waiting - b.waiting)
+  }
+
+  async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const worker = await this.#available()
+    if (!worker) return sendReply(UNAVAILABLE, req, res)
+    const done = worker.ask()
+    try {
+      await proxyRequest(worker, req, res)
+    } catch (error) {
+      this.#options.onError(error, 'passing a request on')
+      if (!res.headersSent) sendReply(UNANSWERED, req, res)
+      else if (!res.writableEnded) res.destroy()
+    } finally {
+      done()
+    }
+  }
+
+  async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const worker = await this.#available()
+    if (!worker) return void socket.end(rawReply(UNAVAILABLE), () => socket.destroy())
+    const done = worker.ask()
+    socket.once('close', done)
+    await proxyUpgrade(worker, req, socket, head).catch((error) => {
+      this.#options.onError(error, 'passing an upgrade on')
+      socket.end(rawReply(UNANSWERED), () => socket.destroy())
+    })
+  }
+
+  /** A process that answers, or in a moment will. */
+  async #available(): Promise<NodeWorker | undefined> {
+    const [worker] = this.#byLoad()
+    if (worker ?? this.#phase !== 'up') return worker
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, WAIT_MS)
+      this.#waiting.add(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+    return this.#byLoad()[0]
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of waiting) wake()
+  }
+
+  #rescue({ sent, waiting }: Lost): void {
+    if (sent) this.#options.onCut(sent.socket)
+    for (const { socket, bytes } of waiting) this.#options.onReturn(socket, bytes, false)
+  }
+
+  #mourn(how: string): void {
+    if (this.#phase !== 'up') return
+    const now = performance.now()
+    this.#deaths.push(now)
+    while (this.#deaths[0] !== undefined && this.#deaths[0] < now - DEATHS_MS) this.#deaths.shift()
+    this.#options.onError(new Error(how), 'the process ended')
+    if (this.#deaths.length < MAX_DEATHS) return
+    this.#phase = 'failed'
+    this.#wake()
+    for (const supervisor of this.#supervisors) void supervisor.close()
+    const { name } = this.manifest
+    this.#onDied(fail('APP_DIED', name, { name, times: MAX_DEATHS, seconds: DEATHS_MS / 1000, reason: how }))
+  }
+}
+
+/** What it answers, or why it does not. */
+function statusOf({ target }: NodeWorker, path: string, host: string, signal: AbortSignal): Promise<string | number> {
+  return new Promise((resolve) => {
+    const asked = request({ ...target, path, headers: { Host: host }, signal, agent: false })
+    asked.once('response', (answer) => {
+      answer.resume()
+      resolve(answer.statusCode ?? 0)
+    })
+    asked.once('error', (error) => resolve(signal.aborted ? 'no answer' : error.message))
+    asked.end()
+  })
+}

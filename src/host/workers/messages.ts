@@ -1,0 +1,59 @@
+import type { Finding } from '../../errors.ts'
+import type { LogLine } from '../../runtimes/log-lines.ts'
+import type { AccessRecord } from '../access-log.ts'
+import type { Territory } from '../territory.ts'
+
+/*
+ * What the host and a worker say to each other over Node's IPC channel, a JSON object a message. Workers in other languages
+ * know `connection`, `drain`, `ready`, `failed`, `return` and `retire`.
+ */
+
+/** The first message. */
+export interface StartMessage {
+  readonly type: 'start'
+  /** The archive, which stays there while the worker runs. */
+  readonly file: string
+  readonly mount: string
+  readonly config: Readonly<Record<string, string>>
+  readonly cache: string
+  readonly data: string
+  /** Path of the Unix socket on which only the host asks. */
+  readonly socket: string
+}
+
+export type ToWorker =
+  | StartMessage
+  /** With a socket. `head`: what was read of it, one character for each byte. */
+  | { readonly type: 'connection'; readonly head: string }
+  /** Which requests on its connections are the worker's own. */
+  | { readonly type: 'territory'; readonly territory: Territory }
+  /** With a listening socket, which it shares. */
+  | { readonly type: 'listen' }
+  /**
+   * Takes no more, and gives connections back as soon as nothing runs on them. `last`: nobody takes them back, they end.
+   * What is left after `graceMs` is cut. The worker ends when the last has gone and `end` was said.
+   */
+  | { readonly type: 'drain'; readonly graceMs: number; readonly last?: boolean }
+  /** Nothing comes on the private socket any more. */
+  | { readonly type: 'end' }
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  /** The last of its connections has gone. */
+  | { readonly type: 'drained' }
+  /** It ends then. */
+  | { readonly type: 'failed'; readonly findings: readonly Finding[] }
+  /** With a socket, as `connection`. */
+  | { readonly type: 'return'; readonly head: string }
+  | { readonly type: 'access'; readonly records: readonly SentRecord[] }
+  | { readonly type: 'log'; readonly line: LogLine }
+  | { readonly type: 'error'; readonly where: string; readonly error: SentError }
+
+/** `time` as milliseconds since 1970. */
+export type SentRecord = Omit<AccessRecord, 'time'> & { readonly time: number }
+
+export interface SentError {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string
+}

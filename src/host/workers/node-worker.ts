@@ -1,0 +1,227 @@
+import type { ChildProcess } from 'node:child_process'
+import { rm } from 'node:fs/promises'
+import { Agent } from 'node:http'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fail, ZappError } from '../../errors.ts'
+import type { LogLine } from '../../runtimes/log-lines.ts'
+import { OwnProcess } from '../../runtimes/own-process.ts'
+import { privateFolder } from '../../runtimes/private-folder.ts'
+import type { Supervised } from '../../runtimes/supervisor.ts'
+import type { Target, Upstream } from '../../runtimes/upstream.ts'
+import type { AccessRecord } from '../access-log.ts'
+import type { Territory } from '../territory.ts'
+import { HandOver, type Lost } from './hand-over.ts'
+import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
+
+export interface NodeWorkerSpec extends Omit<StartMessage, 'type' | 'socket'> {
+  /** What messages call it: the app. */
+  readonly name: string
+  readonly env: Readonly<Record<string, string>>
+  /** For Node itself. */
+  readonly execArgv: readonly string[]
+  /** ms until it has to be ready. */
+  readonly timeout: number
+  readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
+  /** Of programs that it started. */
+  readonly onLog: (line: LogLine) => void
+  readonly onError: (error: unknown, where: string) => void
+  readonly onAccess: (record: AccessRecord) => void
+  /** It gives a connection back: with what was read of it, on which nothing runs. */
+  readonly onReturn: (socket: Socket, bytes: Buffer, draining: boolean) => void
+  /** It is gone, and had not confirmed these. */
+  readonly onLost: (lost: Lost) => void
+}
+
+/** For a worker to end after the grace that it was given. */
+const ENDING_MS = 2000
+/** What a worker may have printed after it said that it failed. */
+const FAILED_MS = 2000
+
+/**
+ * A Node process that answers for one app, on connections that are handed to it and on a private socket.
+ *
+ *     starting ── "ready" ──▶ ready ── stop() ──▶ draining ──▶ ended
+ *        └── "failed", not in time ─────────────────────────────▲
+ */
+export class NodeWorker implements Supervised, Upstream {
+  readonly ended: Promise<string>
+  readonly target: Target
+  /** Idle connections are ours to close. */
+  readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64 })
+  readonly freshAgent = this.agent
+  state: 'starting' | 'ready' | 'draining' | 'ended' = 'starting'
+  readonly #spec: NodeWorkerSpec
+  readonly #process: OwnProcess
+  readonly #connections: HandOver
+  readonly #drained: Promise<void>
+  #asking = 0
+  #onAsked = () => {}
+  #killAt: number = Number.POSITIVE_INFINITY
+  #killTimer: NodeJS.Timeout | undefined
+
+  /**
+   * Starts a worker and waits until it can answer.
+   *
+   * @throws ZappError what loading the app throws; ENTRY_LOAD where it ends or is not done in time. Nothing is left then
+   */
+  static async start(spec: NodeWorkerSpec, signal?: AbortSignal): Promise<NodeWorker> {
+    const worker = new NodeWorker(spec, await privateFolder())
+    try {
+      await worker.#ready(signal)
+      return worker
+    } catch (error) {
+      await worker.#process.stop(0)
+      throw error
+    }
+  }
+
+  private constructor(spec: NodeWorkerSpec, folder: string) {
+    this.#spec = spec
+    const { file, mount, config, cache, data } = spec
+    const socket = join(folder, 's')
+    this.target = { socketPath: socket }
+    this.#process = new OwnProcess({
+      argv: [process.execPath, ...spec.execArgv, MAIN],
+      cwd: process.cwd(),
+      env: spec.env,
+      third: 'ipc',
+      onLine: spec.onLine,
+    })
+    this.#connections = new HandOver(this.#child, 'connection')
+    this.#child.on('message', (message: FromWorker, handle) => this.#told(message, handle as Socket | undefined))
+    // A message that could not be sent any more. That it is gone is told by what follows.
+    this.#child.on('error', () => {})
+    // Whichever comes first: after a kill in the middle of a message the channel's end is never told.
+    this.#child.once('exit', () => this.#lost())
+    this.#child.once('disconnect', () => this.#lost())
+    this.ended = this.#process.ended.then(async (how) => {
+      this.agent.destroy()
+      clearTimeout(this.#killTimer)
+      await rm(folder, { recursive: true, force: true }).catch(() => {})
+      return how
+    })
+    this.#drained = new Promise((resolve) => {
+      this.#child.on('message', ({ type }: FromWorker) => type === 'drained' && resolve())
+      void this.ended.then(() => resolve())
+    })
+    this.#say({ type: 'start', file, mount, config, cache, data, socket })
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /** How many connections wait to be handed over. */
+  get waiting(): number {
+    return this.#connections.length
+  }
+
+  /** @returns false where it cannot take it; it is the caller's then */
+  take(socket: Socket, bytes: Buffer): boolean {
+    return this.state === 'ready' && this.#connections.give(socket, bytes)
+  }
+
+  tell(territory: Territory): void {
+    if (this.state === 'ready') this.#say({ type: 'territory', territory })
+  }
+
+  /** Counts a request over the private socket, which stays open for it. @returns to be called once */
+  ask(): () => void {
+    this.#asking++
+    return () => {
+      if (--this.#asking === 0) this.#onAsked()
+    }
+  }
+
+  /**
+   * Takes no more connections and lets those it has go. Resolves when the last has gone.
+   * @param last they end, instead of coming back
+   */
+  async drain(graceMs: number, last: boolean): Promise<void> {
+    if (this.state === 'ready') this.state = 'draining'
+    if (this.state !== 'draining') return
+    this.#say({ type: 'drain', graceMs: Math.min(graceMs, MAX_MS), last })
+    await this.#drained
+  }
+
+  /** Lets it finish, and kills it where that takes longer. A later call can only shorten the wait. */
+  async stop(graceMs = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.state === 'starting') return this.#process.stop(0)
+    const killAt = performance.now() + graceMs + ENDING_MS
+    if (killAt < this.#killAt) {
+      this.#killAt = killAt
+      clearTimeout(this.#killTimer)
+      this.#killTimer = setTimeout(() => void this.#process.stop(0), graceMs + ENDING_MS)
+    }
+    void this.drain(graceMs, false)
+    this.#onAsked = () => this.#say({ type: 'end' })
+    if (this.#asking === 0) this.#onAsked()
+    await this.ended
+  }
+
+  get #child(): ChildProcess {
+    return this.#process.child
+  }
+
+  #say(message: ToWorker): void {
+    if (this.#child.connected) this.#child.send(message, () => {})
+  }
+
+  #told(message: FromWorker, handle: Socket | undefined): void {
+    const { onLog, onError, onAccess, onReturn } = this.#spec
+    switch (message.type) {
+      case 'return':
+        if (handle) onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
+        break
+      case 'access':
+        for (const record of message.records) onAccess({ ...record, time: new Date(record.time) })
+        break
+      case 'log':
+        onLog(message.line)
+        break
+      case 'error':
+        onError(Object.assign(new Error(message.error.message), message.error), message.where)
+    }
+  }
+
+  #lost(): void {
+    if (this.state === 'ended') return
+    this.state = 'ended'
+    // One that has lost its channel can be told nothing any more.
+    this.#process.signal('SIGKILL')
+    this.#spec.onLost(this.#connections.close())
+  }
+
+  async #ready(signal: AbortSignal | undefined): Promise<void> {
+    const { timeout, name } = this.#spec
+    const told = new Promise<FromWorker | undefined>((resolve) => {
+      this.#child.on('message', (message: FromWorker) => {
+        if (message.type === 'ready' || message.type === 'failed') resolve(message)
+      })
+      signal?.addEventListener('abort', () => resolve(undefined), { once: true })
+      if (signal?.aborted) resolve(undefined)
+    })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve(`it was not done after ${timeout / 1000} seconds`), timeout)
+    })
+    const answer = await Promise.race([told, this.ended, late]).finally(() => clearTimeout(timer))
+    signal?.throwIfAborted()
+    if (typeof answer === 'object' && answer.type === 'ready') {
+      this.state = 'ready'
+      return
+    }
+    if (typeof answer === 'object' && answer.type === 'failed' && answer.findings[0]) {
+      await Promise.race([this.ended, new Promise((resolve) => setTimeout(resolve, FAILED_MS).unref())])
+      throw new ZappError(answer.findings[0], answer.findings)
+    }
+    throw fail('ENTRY_LOAD', name, { module: name, reason: String(answer) })
+  }
+}
+
+/** The largest delay of a timer. */
+const MAX_MS = 2 ** 31 - 1
+
+const MAIN = join(fileURLToPath(new URL('../../../bin', import.meta.url)), 'worker.js')

@@ -1,0 +1,173 @@
+import { once } from 'node:events'
+import type { Server as PrivateServer } from 'node:http'
+import { createServer, type Socket } from 'node:net'
+import { type Finding, finding, ZappError } from '../../errors.ts'
+import { judgeRequestPath } from '../../mount/request-path.ts'
+import { type App, type LogLine, loadApp } from '../../runtimes/load.ts'
+import type { AccessRecord } from '../access-log.ts'
+import { RequestServer } from '../front/request-server.ts'
+import { isEverything, isWithin, type Territory } from '../territory.ts'
+import { HandOver, type Peer } from './hand-over.ts'
+import type { FromWorker, SentRecord, StartMessage, ToWorker } from './messages.ts'
+import { createPrivateServer } from './private-server.ts'
+
+/** This process, as far as a worker uses it. */
+export type Channel = NodeJS.Process & Peer
+
+/** For what runs when the host is gone, or the process is told to end by somebody else. */
+const ORPHAN_MS = 2000
+const TERM_MS = 10_000
+/** Records wait for each other: a message for each would cost more than the request. */
+const RECORDS_MS = 50
+const MAX_RECORDS = 256
+
+/**
+ * A worker of the host, in a process of its own: loads one app, answers for it on connections that it is handed and on a
+ * private socket, and resolves when it has nothing left to do. The process then ends.
+ */
+export async function work(channel: Channel): Promise<void> {
+  const gone = once(channel, 'disconnect')
+  const [start] = (await Promise.race([once(channel, 'message'), gone])) as [StartMessage?]
+  if (!start) return
+  const say = (message: FromWorker) =>
+    new Promise<void>((resolve) => {
+      if (channel.connected) channel.send?.(message, () => resolve())
+      else resolve()
+    })
+  const { file, mount, config, cache, data } = start
+  const onError = (error: unknown, where: string) => void say({ type: 'error', where, error: sentError(error) })
+  const onLog = (line: LogLine) => void say({ type: 'log', line })
+  const loading = loadApp(file, { mount, config, cache, data, onError, onLog }).catch(findingsOf)
+  const app = await Promise.race([loading, gone.then(() => undefined)])
+  if (!app) return
+  if ('length' in app) return say({ type: 'failed', findings: app })
+  const asked = createPrivateServer(app)
+  asked.listen(start.socket)
+  await once(asked, 'listening')
+  await new Worker(channel, app, asked, say).run()
+}
+
+class Worker {
+  readonly #channel: Channel
+  readonly #app: App
+  readonly #private: PrivateServer
+  readonly #say: (message: FromWorker) => Promise<void>
+  readonly #held: RequestServer
+  readonly #returns: HandOver
+  readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
+  readonly #records: SentRecord[] = []
+  #flushing: NodeJS.Timeout | undefined
+  #territory: Territory | undefined
+  #draining: Promise<void> | undefined
+  #done = () => {}
+
+  constructor(channel: Channel, app: App, asked: PrivateServer, say: (message: FromWorker) => Promise<void>) {
+    this.#channel = channel
+    this.#app = app
+    this.#private = asked
+    this.#say = say
+    this.#returns = new HandOver(channel, 'return')
+    const { mount } = app
+    const deployment = { handle: app.listener, upgrade: app.upgrade }
+    this.#held = new RequestServer({
+      find: () => ({ mount, deployment }),
+      log: (record) => this.#log(record),
+      leaves: ({ method = '', url: target = '', headers }) => !this.#isOurs(method, target, headers.host),
+      onLeave: (socket, bytes) => {
+        if (!this.#returns.give(socket, bytes)) socket.destroy()
+      },
+    })
+    this.#accepting.on('connection', (socket) => this.#held.adopt(socket, Buffer.alloc(0)))
+  }
+
+  async run(): Promise<void> {
+    const done = new Promise<void>((resolve) => {
+      this.#done = resolve
+    })
+    this.#channel.on('message', (message: ToWorker, handle) => this.#told(message, handle as Socket | undefined))
+    this.#channel.once('disconnect', () => this.#end(ORPHAN_MS))
+    this.#channel.once('SIGTERM', () => this.#end(TERM_MS))
+    if (!this.#channel.connected) this.#end(0)
+    await this.#say({ type: 'ready' })
+    await done
+    await this.#flush()
+  }
+
+  #told(message: ToWorker, handle: Socket | undefined): void {
+    switch (message.type) {
+      case 'connection':
+        if (handle) this.#held.adopt(handle, Buffer.from(message.head, 'latin1'))
+        break
+      case 'listen':
+        this.#accepting.listen(handle)
+        break
+      case 'territory':
+        this.#territory = message.territory
+        break
+      case 'drain':
+        this.#drain(message.graceMs, message.last === true)
+        break
+      case 'end':
+        this.#private.close()
+    }
+  }
+
+  /** What cannot be judged is: it is refused where everything is refused. */
+  #isOurs(method: string, target: string, host: string | undefined): boolean {
+    const territory = this.#territory
+    if (!territory || isEverything(territory)) return true
+    const path = judgeRequestPath({ method, target, headers: { get: () => host ?? null }, mount: '' })
+    return typeof path === 'number' || isWithin(territory, path.decoded || '/', host?.toLowerCase())
+  }
+
+  /** Without the host. */
+  #end(graceMs: number): void {
+    if (this.#private.listening) this.#private.close()
+    this.#drain(graceMs, true)
+  }
+
+  /** Idempotent; a later call can only shorten the wait. */
+  #drain(graceMs: number, last: boolean): void {
+    const cut = setTimeout(() => {
+      this.#held.cut()
+      if (this.#private.listening) this.#private.close()
+      this.#private.closeAllConnections()
+    }, graceMs)
+    this.#draining ??= this.#drained(last)
+    void this.#draining.finally(() => clearTimeout(cut))
+  }
+
+  async #drained(last: boolean): Promise<void> {
+    const privateClosed = this.#private.listening ? once(this.#private, 'close') : undefined
+    if (this.#accepting.listening) this.#accepting.close()
+    await (last ? this.#held.close() : this.#held.leave())
+    await this.#returns.idle()
+    void this.#say({ type: 'drained' })
+    await privateClosed
+    await this.#app.close({ graceMs: 0 })
+    this.#done()
+  }
+
+  #log({ time, ...record }: AccessRecord): void {
+    this.#records.push({ ...record, time: time.getTime() })
+    if (this.#records.length >= MAX_RECORDS) void this.#flush()
+    else this.#flushing ??= setTimeout(() => void this.#flush(), RECORDS_MS)
+  }
+
+  async #flush(): Promise<void> {
+    clearTimeout(this.#flushing)
+    this.#flushing = undefined
+    if (this.#records.length > 0) await this.#say({ type: 'access', records: this.#records.splice(0) })
+  }
+}
+
+function findingsOf(error: unknown): readonly Finding[] {
+  if (error instanceof ZappError) return error.findings
+  return [finding('INTERNAL', '', { reason: error instanceof Error ? error.message : String(error) })]
+}
+
+function sentError(error: unknown) {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  const { name, message, stack } = error
+  return { name, message, ...(stack && { stack }) }
+}

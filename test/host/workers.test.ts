@@ -1,0 +1,113 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openArchive } from '../../src/archive/archive.ts'
+import type { Deployment } from '../../src/host/deployment.ts'
+import { Isolated } from '../../src/host/workers/isolated.ts'
+import { makeArchive } from '../helpers/make-archive.ts'
+import { tmpDir } from '../helpers/tmp.ts'
+import { entry, folderOf, rejection, start, stateDir } from './helper.ts'
+import { open, readAll } from './raw.ts'
+
+const isGone = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** Answers with its own process and environment; `/die` ends it. */
+const app = {
+  'app.cjs': `module.exports = (req, res) => {
+    if (req.url === '/die') process.kill(process.pid, 'SIGKILL')
+    else res.end(JSON.stringify({ pid: process.pid, env: process.env, peer: req.socket.remoteAddress }))
+  }`,
+}
+
+describe('an app in a process of its own', () => {
+  it('sees its own environment only, also where another app wants other values', async () => {
+    const declares = (name: string, value: string) => ({
+      ...entry,
+      name,
+      config: { SHARED: { type: 'string', default: value }, OTHER: { type: 'string', required: false } },
+    })
+    const { get, host } = await start(
+      await folderOf({ 'one.zapp': [declares('one', '1'), app], 'two.zapp': [declares('two', '2'), app] }),
+      { config: { OTHER: 'given' } },
+    )
+    const [one, two] = await Promise.all(
+      ['/one', '/two'].map(
+        async (path) => (await (await get(path)).json()) as { pid: number; env: Record<string, string> },
+      ),
+    )
+    expect(one).toMatchObject({ env: { SHARED: '1', OTHER: 'given', NODE_ENV: 'production' }, peer: '127.0.0.1' })
+    expect(two).toMatchObject({ env: { SHARED: '2' } })
+    expect(one?.pid).not.toBe(two?.pid)
+    expect(Object.keys(one?.env ?? {}).filter((name) => /VITEST|^npm_|NODE_OPTIONS/.test(name))).toEqual([])
+    await host.close()
+    expect(isGone(one?.pid ?? 0)).toBe(true)
+  })
+
+  it('is started again when it dies; what others hold is untouched, requests wait for it', async () => {
+    const { get, host, events } = await start(
+      await folderOf({
+        'one.zapp': [{ ...entry, name: 'one' }, app],
+        'two.zapp': [{ ...entry, name: 'two' }, app],
+      }),
+    )
+    // On a connection of its own: those that a process holds end with it.
+    const pidOf = async (path: string) =>
+      ((await (await get(path, { headers: { Connection: 'close' } })).json()) as { pid: number }).pid
+    const [one, two] = [await pidOf('/one'), await pidOf('/two')]
+    const dying = await open(host.address.port)
+    const cut = readAll(dying)
+    dying.write('GET /one/die HTTP/1.1\r\nHost: x\r\n\r\n')
+    await cut
+    const next = await pidOf('/one')
+    expect(next).not.toBe(one)
+    expect(isGone(one)).toBe(true)
+    expect(await pidOf('/two')).toBe(two)
+    expect(events.some(({ type }) => type === 'error')).toBe(true)
+  })
+})
+
+/** A deployment without a front. */
+async function deploy(files: Record<string, string>): Promise<{ deployment: Deployment; stop(): Promise<void> }> {
+  const file = await makeArchive(await tmpDir(), entry, files)
+  const archive = await openArchive(file)
+  const nobody = () => {}
+  const deployment = new Isolated(
+    { archive, file, digest: 'sha256:0', release: () => archive.close() },
+    {
+      ...{ mount: '', config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', 'deployed') },
+      ...{ onError: nobody, onLog: nobody, onAccess: nobody, onCut: nobody, onReturn: nobody },
+    },
+  )
+  return { deployment, stop: () => deployment.stop(0) }
+}
+
+describe('Isolated', () => {
+  it('gives an app up that dies again and again', async () => {
+    const { deployment, stop } = await deploy({
+      'app.cjs': `setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20); module.exports = () => {}`,
+    })
+    await deployment.start().catch(() => {})
+    expect(await deployment.died).toMatchObject({ code: 'APP_DIED', args: { times: 5 } })
+    expect(deployment.pids).toEqual([])
+    await stop()
+  })
+
+  it('one that cannot start leaves nothing behind', async () => {
+    const before = readdirSync('/proc/self/fd').length
+    const { deployment, stop } = await deploy({ 'app.cjs': 'process.exit(3)' })
+    expect(await rejection(deployment.start())).toMatchObject({
+      code: 'ENTRY_LOAD',
+      args: { reason: expect.stringContaining('exit code 3') },
+    })
+    await stop()
+    expect(deployment.pids).toEqual([])
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before + 1)
+  })
+})
