@@ -65,11 +65,11 @@ describe('an app in a process of its own', () => {
     const cut = readAll(dying)
     dying.write('GET /one/die HTTP/1.1\r\nHost: x\r\n\r\n')
     await cut
+    await expect.poll(() => events.some(({ type }) => type === 'error')).toBe(true)
     const next = await pidOf('/one')
     expect(next).not.toBe(one)
     expect(isGone(one)).toBe(true)
     expect(await pidOf('/two')).toBe(two)
-    expect(events.some(({ type }) => type === 'error')).toBe(true)
   })
 })
 
