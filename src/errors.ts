@@ -150,6 +150,8 @@ export const ERRORS = {
   PACK_PYTHON: { title: 'No Python that could fetch packages', message: 'a Python with pip must be on this machine to fetch the dependencies, got {got}', fix: 'Install Python 3.9 or newer with pip.', status: 503 },
   PACK_CHANGED: { title: 'File changed while packing', message: 'a file must not change while it is packed', fix: 'Stop what writes to it and pack again.', status: 409 },
 
+  EMIT_TARGET: { title: 'App that the target cannot run', message: 'entry {entry} of type {type} must be run by {expected}, got {target}', fix: 'Run: zapp emit {command} {file}', status: 422 },
+  EMIT_VALUE: { title: 'Value that the configuration cannot hold', message: 'a value must hold no {rule} in a configuration of {where}, got {got}', fix: 'Choose another one.', status: 422 },
   SIG_DROPPED: { title: 'Signature left out', message: 'the signature was left out, because it is of other bytes', fix: 'Sign the new archive.', status: 422 },
   ZIP_UNREADABLE: { title: 'Zip that cannot be read', message: 'the zip must be readable, got: {reason}', fix: 'Make the zip again, or pack the project with: zapp pack', status: 422 },
 

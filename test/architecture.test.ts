@@ -15,13 +15,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   archive: ['format'],
   pack: ['archive', 'format'],
   mount: ['archive', 'format'],
+  // Text from a manifest: it reads nothing itself.
+  emit: ['format'],
   cache: ['mount', 'archive', 'format'],
   runtimes: ['cache', 'mount', 'archive', 'format'],
   adapters: ['runtimes', 'cache', 'mount', 'archive', 'format'],
   // `zapp serve` packs project folders.
   host: ['adapters', 'runtimes', 'cache', 'mount', 'pack', 'archive', 'format'],
   'index.ts': ['host', 'adapters', 'runtimes', 'cache', 'mount', 'pack', 'archive', 'format'],
-  cli: ['index.ts', 'host', 'adapters', 'runtimes', 'cache', 'mount', 'pack', 'archive', 'format'],
+  cli: ['index.ts', 'host', 'adapters', 'runtimes', 'cache', 'mount', 'emit', 'pack', 'archive', 'format'],
 }
 
 /** [what, the pattern that finds it, the places that may] */
@@ -31,7 +33,11 @@ const RESERVED: readonly (readonly [string, RegExp, RegExp])[] = [
   ['process.env', /\bprocess\.env\b|\bimport \{[^}]*\benv\b[^}]*\} from 'node:process'/, /^runtimes\//],
   ['printing', /\bconsole\.|\bprocess\.(?:stdout|stderr|stdin)\b/, /^cli\//],
   ['exiting', /\bprocess\.(?:exit\b|exitCode|abort)/, /^cli\//],
-  ['disk, network or zlib', /'node:(?:fs|fs\/promises|http|https|net|zlib|child_process)'/, /^(?!format\/|errors\.ts)/],
+  [
+    'disk, network or zlib',
+    /'node:(?:fs|fs\/promises|http|https|net|zlib|child_process)'/,
+    /^(?!format\/|emit\/|errors\.ts)/,
+  ],
 ]
 
 const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' })

@@ -22,7 +22,11 @@ def main(args: Optional[Sequence[str]] = None) -> int:
         own = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         command.define(own)
         own.set_defaults(run=command.run)
-    options = parser.parse_args(args)
+    given = list(sys.argv[1:] if args is None else args)
+    # What stands behind the first -- is somebody else's command line.
+    end = given.index("--") if given[:1] == ["run"] and "--" in given else len(given)
+    options = parser.parse_args(given[:end])
+    options.typed = given[end + 1 :]
     try:
         return int(options.run(options))
     except ZappError as error:

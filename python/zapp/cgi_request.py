@@ -44,6 +44,7 @@ class CgiRequest:
             os.dup2(null.fileno(), 0)
         os.dup2(2, 1)
         self._variables = {name: _latin1(value) for name, value in os.environ.items()}
+        self._body = _Body(self._stdin, self._length)
         for name in [name for name in os.environ if _META.fullmatch(name)]:
             del os.environ[name]
 
@@ -51,6 +52,7 @@ class CgiRequest:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._drain()
         self._stdin.close()
         self._stdout.close()
 
@@ -63,12 +65,11 @@ class CgiRequest:
         :param mount: what stands for the SCRIPT_NAME of the server, where that is not the path that clients see
         :returns: False where it was a 500 of ours, or broke off; the log says why
         """
-        length = self._variables.get("CONTENT_LENGTH", "")
-        if length and not _LENGTH.fullmatch(length):
+        if not _LENGTH.fullmatch(self._variables.get("CONTENT_LENGTH") or "0"):
             return self._fail(400)
         reply = _Reply(self._stdout, self._is_head)
         try:
-            reply.run(app, self._environ(mount, int(length) if length else None))
+            reply.run(app, self._environ(mount))
         except (Exception, SystemExit) as error:
             if isinstance(error, OSError) and error is reply.gone:
                 # The client has gone; the server has closed the pipe. No one is left to be told.
@@ -81,6 +82,19 @@ class CgiRequest:
         """500, for a request that no application could be loaded for."""
         self._fail(500)
 
+    def _drain(self) -> None:
+        """
+        Reads what the application has left of the body: where stdin is a socket, as with Apache's mod_cgid, ending before
+        would reset the connection, and the answer would be lost with it.
+        """
+        # Another object, as the application may have closed what it read from.
+        body = _Body(self._stdin, self._body.left)
+        try:
+            while body.read(65536):
+                pass
+        except OSError:
+            pass
+
     def _fail(self, status: int) -> bool:
         page = text_error(status, "HEAD" if self._is_head else "GET")
         reply = _Reply(self._stdout, self._is_head)
@@ -92,24 +106,30 @@ class CgiRequest:
         return False
 
     @property
+    def _length(self) -> Optional[int]:
+        """Of the body; None: up to the end of stdin."""
+        length = self._variables.get("CONTENT_LENGTH", "")
+        if length:
+            return int(length) if _LENGTH.fullmatch(length) else 0
+        # Apache decodes a chunked body and tells no length of it.
+        return None if self._variables.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked" else 0
+
+    @property
     def _is_head(self) -> bool:
         return self._variables.get("REQUEST_METHOD") == "HEAD"
 
-    def _environ(self, mount: Optional[str], length: Optional[int]) -> Environ:
+    def _environ(self, mount: Optional[str]) -> Environ:
         environ: Environ = dict(self._variables)
         # It would name a proxy for the app's own requests (httpoxy, CVE-2016-5385).
         environ.pop("HTTP_PROXY", None)
         environ["SCRIPT_NAME"] = self.script_name if mount is None else mount
         environ.setdefault("PATH_INFO", "")
         environ.setdefault("QUERY_STRING", "")
-        # Apache decodes a chunked body and tells no length of it; then its end is that of stdin.
-        endless = length is None and environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-        body = _Body(self._stdin, None if endless else length or 0)
         return {
             **environ,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": guess_scheme(environ),
-            "wsgi.input": io.BufferedReader(body),
+            "wsgi.input": io.BufferedReader(self._body),
             "wsgi.input_terminated": True,
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": False,
@@ -150,17 +170,18 @@ class _Body(io.RawIOBase):
 
     def __init__(self, stdin: BinaryIO, length: Optional[int]):
         self._stdin = stdin
-        self._left = length
+        #: Bytes that are not read yet; None: not known.
+        self.left = length
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        size = len(buffer) if self._left is None else min(len(buffer), self._left)
+        size = len(buffer) if self.left is None else min(len(buffer), self.left)
         data = self._stdin.read(size) if size else b""
         buffer[: len(data)] = data
-        if self._left is not None:
-            self._left -= len(data)
+        if self.left is not None:
+            self.left -= len(data)
         return len(data)
 
 

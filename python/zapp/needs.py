@@ -9,7 +9,7 @@ import platform
 import re
 import shutil
 import sys
-from typing import Any, Container, Iterator, Optional
+from typing import Any, Container, Iterator, Optional, Sequence
 
 from .archive import Archive
 from .errors import Finding, fail, finding
@@ -51,9 +51,24 @@ def check_needs(archive: Archive, mount: str, runs: Container[str]) -> list[Find
     ]
 
 
+def check_command_needs(archive: Archive, run: Sequence[str]) -> list[Finding]:
+    """
+    What one command of an app needs, except configuration. The types of its entry points, keys that only matter while
+    it serves, and its mount are not asked for.
+    """
+    manifest = archive.manifest
+    return [
+        *_python(manifest),
+        *_node(run),
+        *_commands(manifest),
+        *_provided(manifest),
+        *_native(archive),
+    ]
+
+
 def check_worker_needs(archive: Archive) -> list[Finding]:
     """What only this interpreter can tell, where somebody else has judged all the rest."""
-    found = [*_runtimes(archive.manifest), *_provided(archive.manifest), *_native(archive)]
+    found = [*_python(archive.manifest), *_provided(archive.manifest), *_native(archive)]
     return [one for one in found if one.code != "UNSUPPORTED_KEY"]
 
 
@@ -92,12 +107,25 @@ def _base(manifest: Manifest, mount: str) -> Iterator[Finding]:
 
 
 def _runtimes(manifest: Manifest) -> Iterator[Finding]:
-    wanted = manifest.source.get("dependencies", {}).get("runtime", {})
-    version = platform.python_version()
+    yield from _python(manifest)
+    if "node" in _wanted(manifest) and not any(entry["type"] in _NODE for entry in manifest.entries.values()):
+        yield _unsupported("dependencies.runtime.node")
+
+
+def _wanted(manifest: Manifest) -> dict[str, str]:
+    wanted: dict[str, str] = manifest.source.get("dependencies", {}).get("runtime", {})
+    return wanted
+
+
+def _python(manifest: Manifest) -> Iterator[Finding]:
+    version, wanted = platform.python_version(), _wanted(manifest)
     if "python" in wanted and not satisfies(version, wanted["python"]):
         yield finding("NEED_RUNTIME", runtime="Python", expected=wanted["python"], got=version)
-    if "node" in wanted and not any(entry["type"] in _NODE for entry in manifest.entries.values()):
-        yield _unsupported("dependencies.runtime.node")
+
+
+def _node(run: Sequence[str]) -> Iterator[Finding]:
+    if any("{node}" in argument for argument in run) and shutil.which("node") is None:
+        yield finding("NEED_COMMAND", command="node")
 
 
 def _commands(manifest: Manifest) -> Iterator[Finding]:

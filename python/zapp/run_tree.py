@@ -1,96 +1,63 @@
-"""
-Run trees: code always runs from an unpacked copy (FORMAT.md §Run tree).
-
-    <cache>/python-1/blobs/<sha256>[x]            content, read-only; x: executable
-    <cache>/python-1/trees/<name>-<version>-<key>/app/   the tree; tree.json beside it says that it is complete
-    <cache>/python-1/temp/                         what is being built
-    <cache>/python-1/second                        the last modification time that was given
-    <cache>/python-1/lock                          held by the process that builds
-"""
+"""Run trees: code always runs from an unpacked copy (FORMAT.md §Run tree; cache_layout.py says where it lies)."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from typing import Iterable, Iterator, Mapping, Optional
+from typing import Iterable, Mapping, Optional
 
 from .archive import Archive
+from .cache_layout import CacheLayout, fcntl
+from .collect import BUDGET, collect
 from .entry import Entry
 from .errors import fail
 from .tree_plan import plan_tree
+from .tree_use import hold_tree
 from .trust import trust_folder
 
-try:
-    import fcntl
-except ImportError:  # Windows: there two builders at once do the work twice, and the first to rename wins.
-    fcntl = None  # type: ignore[assignment]
 
-
-def run_tree(archive: Archive, cache: str, links: Mapping[str, str]) -> str:
+def run_tree(archive: Archive, cache: str, links: Mapping[str, str], budget: int = BUDGET) -> str:
     """
-    The root of the archive's run tree, built where it is missing. Several processes may ask at once, and any may be
-    killed.
+    The root of the archive's run tree, built where it is missing, and held against collection as long as this process
+    lives. Several processes may ask at once, and any may be killed.
 
     :param cache: absolute; made where it is not there
     :param links: absolute paths of folders outside, by their path in the tree
+    :param budget: bytes; what a build adds may send older trees away
     :raises ZappError: CACHE_UNTRUSTED, CACHE_NONE, CACHE_READ_ONLY, IO; what reading the archive raises
     """
     trust_folder(cache)
-    layout = _Layout(os.path.join(cache, "python-1"))
-    tree = layout.tree(archive, links)
-    if not _is_complete(tree):
-        try:
-            with _locked(layout):
+    layout = CacheLayout(cache)
+    name = layout.tree_name(archive, links)
+    tree = os.path.join(layout.trees, name)
+    try:
+        hold_tree(layout, name)
+        if not _is_complete(tree):
+            layout.make()
+            hold_tree(layout, name)
+            with layout.locked():
                 if not _is_complete(tree):
                     _build(layout, tree, archive, links)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise fail("CACHE_READ_ONLY", cache, dir=cache) from error
-            raise fail("IO", cache, operation="the cache", reason=str(error)) from error
+                    # A tree is complete without it: what cannot be collected now is left to the next build.
+                    with contextlib.suppress(OSError, ValueError, KeyError):
+                        collect(layout, budget)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise fail("CACHE_READ_ONLY", cache, dir=cache) from error
+        raise fail("IO", cache, operation="the cache", reason=str(error)) from error
     return os.path.join(tree, "app")
-
-
-class _Layout:
-    def __init__(self, root: str):
-        self.root = root
-        self.blobs = os.path.join(root, "blobs")
-        self.trees = os.path.join(root, "trees")
-        self.temp = os.path.join(root, "temp")
-
-    def tree(self, archive: Archive, links: Mapping[str, str]) -> str:
-        """One tree per content and place of its data. Name and version are there for people who read a stack trace."""
-        key = json.dumps([archive.content_digest, sorted(links.items())]).encode()
-        manifest = archive.manifest
-        name = f"{manifest.name}-{manifest.version}-{hashlib.sha256(key).hexdigest()[:32]}"
-        return os.path.join(self.trees, name)
 
 
 def _is_complete(tree: str) -> bool:
     return os.path.exists(os.path.join(tree, "tree.json"))
 
 
-@contextlib.contextmanager
-def _locked(layout: _Layout) -> Iterator[None]:
-    for folder in (layout.root, layout.blobs, layout.trees, layout.temp):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, 0o700)
-    lock = os.open(os.path.join(layout.root, "lock"), os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-    try:
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        # The system lets go of it where the process is killed.
-        os.close(lock)
-
-
-def _build(layout: _Layout, tree: str, archive: Archive, links: Mapping[str, str]) -> None:
+def _build(layout: CacheLayout, tree: str, archive: Archive, links: Mapping[str, str]) -> None:
     if fcntl:
         # Only the holder of the lock builds: what lies here is of builders that were killed.
         for name in os.listdir(layout.temp):
@@ -101,6 +68,11 @@ def _build(layout: _Layout, tree: str, archive: Archive, links: Mapping[str, str
         app = os.path.join(made, "app")
         os.makedirs(app)
         plan = plan_tree(archive, links)
+        record = {
+            "contentDigest": archive.content_digest,
+            "bytes": sum(entry.size for entry in plan.own),
+            "blobs": {blob_name(entry): entry.size for entry in (*plan.shared, *plan.own)},
+        }
         for folder in plan.folders:
             os.mkdir(os.path.join(app, folder))
         builder = _Builder(layout, temp, archive)
@@ -110,7 +82,7 @@ def _build(layout: _Layout, tree: str, archive: Archive, links: Mapping[str, str
             builder.copy(entry, os.path.join(app, entry.path))
         for path, target in links.items():
             os.symlink(target, os.path.join(app, path), target_is_directory=True)
-        _write(os.path.join(made, "tree.json"), [json.dumps({"contentDigest": archive.content_digest}).encode()])
+        _write(os.path.join(made, "tree.json"), [json.dumps(record).encode()])
         try:
             os.rename(made, tree)
         except OSError:
@@ -120,8 +92,12 @@ def _build(layout: _Layout, tree: str, archive: Archive, links: Mapping[str, str
         shutil.rmtree(temp, ignore_errors=True)
 
 
+def blob_name(entry: Entry) -> str:
+    return entry.sha256 + ("x" if entry.mode == 0o755 else "")
+
+
 class _Builder:
-    def __init__(self, layout: _Layout, temp: str, archive: Archive):
+    def __init__(self, layout: CacheLayout, temp: str, archive: Archive):
         self._layout = layout
         self._temp = temp
         self._archive = archive
@@ -147,7 +123,7 @@ class _Builder:
 
     def _blob(self, entry: Entry) -> str:
         """The file of the content, verified and flushed when it first came into this cache."""
-        blob = os.path.join(self._layout.blobs, entry.sha256 + ("x" if entry.mode == 0o755 else ""))
+        blob = os.path.join(self._layout.blobs, blob_name(entry))
         with contextlib.suppress(FileNotFoundError):
             found = os.stat(blob)
             # Who runs as root can write through a read-only link; that leaves a time that is no whole second.

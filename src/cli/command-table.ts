@@ -54,6 +54,11 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'run a command of an app, in its files and environment',
     load: async () => (await import('./commands/run.ts')).run,
   },
+  emit: {
+    args: '<target> <file>',
+    summary: 'print the configuration of a server that runs an archive',
+    load: async () => (await import('./commands/emit.ts')).emit,
+  },
   completion: {
     args: '<shell>',
     summary: 'print what makes a shell complete zapp',

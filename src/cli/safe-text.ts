@@ -20,8 +20,3 @@ export function cellWidth(text: string): number {
   for (const char of text) width += MARK.test(char) ? 0 : WIDE.test(char) ? 2 : 1
   return width
 }
-
-/** A word as a POSIX shell would need it typed. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-}

@@ -2,8 +2,9 @@ import { resolve } from 'node:path'
 import { type Archive, openArchive } from '../archive/archive.ts'
 import { type BuildInfo, parseBuildInfo } from '../archive/build-info.ts'
 import { openCache, type RunTree } from '../cache/cache.ts'
-import { fail, throwIfErrors } from '../errors.ts'
+import { throwIfErrors } from '../errors.ts'
 import type { Limits } from '../format/limits.ts'
+import { judgeMount } from '../format/mount-path.ts'
 import { createMount } from '../mount/mount.ts'
 import { type App, createApp } from './app.ts'
 import { cacheLocation, dataLocation } from './cache-location.ts'
@@ -93,15 +94,6 @@ async function load(archive: Archive, mount: string, options: LoadOptions, close
     await tree.release()
     throw error
   }
-}
-
-const MOUNT = /^(?:\/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*$/
-
-/** @throws ZappError MOUNT_PATH */
-function judgeMount(mount: string): string {
-  if (mount === '/') return ''
-  if (MOUNT.test(mount) && !/\/\.\.?(?:\/|$)/.test(mount)) return mount
-  throw fail('MOUNT_PATH', '', { got: mount })
 }
 
 function isArchive(input: string | Uint8Array | Archive): input is Archive {

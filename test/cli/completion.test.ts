@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { tmpDir } from '../helpers/tmp.ts'
 import { cli } from './helper.ts'
 
-const COMMANDS = 'init pack validate inspect unpack repack diff serve run completion help'.split(' ')
+const COMMANDS = 'init pack validate inspect unpack repack diff serve run emit completion help'.split(' ')
 
 let cwd: string
 beforeAll(async () => {

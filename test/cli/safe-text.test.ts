@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cellWidth, safeJson, safeText, shellWord } from '../../src/cli/safe-text.ts'
+import { cellWidth, safeJson, safeText } from '../../src/cli/safe-text.ts'
+import { shellWord } from '../../src/format/shell-word.ts'
 
 const TERMINAL_OBEYS = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/
 

@@ -1,3 +1,3 @@
-from . import cgi, inspect, serve, validate, worker
+from . import cgi, inspect, run, serve, validate, worker
 
-COMMANDS = (validate, inspect, serve, worker, cgi)
+COMMANDS = (validate, inspect, serve, run, worker, cgi)

@@ -1,13 +1,18 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Installs what is missing with apt-get (Debian and its children; as root). Rejects with what to do where that fails. */
+/**
+ * Installs what is missing with apt-get (Debian and its children; as root). Rejects with what to do where that fails.
+ *
+ * @param packages names of packages by program, or by absolute path of a file that they bring
+ */
 export async function needPrograms(packages: Readonly<Record<string, string>>): Promise<void> {
   const missing: string[] = []
   for (const [program, name] of Object.entries(packages)) {
-    if (!(await isOnPath(program))) missing.push(name)
+    if (!(program.startsWith('/') ? existsSync(program) : await isOnPath(program))) missing.push(name)
   }
   if (missing.length === 0) return
   const install = ['install', '-y', '--no-install-recommends', ...missing]

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { accepts, freePort } from './free-port.ts'
 
 /**
  * Starts an nginx of its own: configuration, pid and temporary files in `folder`, on a free port of 127.0.0.1.
@@ -11,6 +11,11 @@ import { join } from 'node:path'
  */
 export async function startNginx(folder: string, server: string): Promise<{ port: number; stop(): Promise<void> }> {
   const port = await freePort()
+  return startNginxSites(folder, port, `server { listen 127.0.0.1:${port}; server_name shop.example; ${server} }`)
+}
+
+/** As {@link startNginx}, with whole sites, one of which listens at the port. */
+export async function startNginxSites(folder: string, port: number, sites: string) {
   const config = join(folder, 'nginx.conf')
   const bodies = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/tmp;`)
   await mkdir(join(folder, 'tmp'), { recursive: true })
@@ -21,7 +26,7 @@ export async function startNginx(folder: string, server: string): Promise<{ port
     events { worker_connections 256; }
     http {
       access_log off; include /etc/nginx/mime.types; default_type application/octet-stream; ${bodies.join(' ')}
-      server { listen 127.0.0.1:${port}; server_name shop.example; ${server} }
+      ${sites}
     }`,
   )
   const child = spawn('nginx', ['-p', folder, '-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -40,21 +45,4 @@ export async function startNginx(folder: string, server: string): Promise<{ port
       await ended
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => resolve(true)).on('error', () => setTimeout(resolve, 20, false))
-    socket.on('connect', () => socket.destroy())
-  })
 }

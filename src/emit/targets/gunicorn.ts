@@ -1,0 +1,55 @@
+import { shellWord } from '../../format/shell-word.ts'
+import { lines, steps } from '../lines.ts'
+import { onceSteps, redeployStep } from '../preparation.ts'
+import { loadOptions, titleOf } from '../python-script.ts'
+import { pythonString } from '../quote.ts'
+import type { EmitSettings, EmitSubject, EmittedFile } from '../subject.ts'
+
+/** A configuration file of gunicorn 20.1 and newer, which is Python. */
+export function gunicorn(subject: EmitSubject, settings: EmitSettings): EmittedFile[] {
+  const { host, port, socket, processes, threads, python, folder, secrets } = settings
+  const name = `${subject.manifest.name}.gunicorn.py`
+  const options = loadOptions(settings)
+  const pidfile = `${settings.cache}/gunicorn.pid`
+  const values = Object.entries(settings.config).map(([key, value]) => pythonString(`${key}=${value}`))
+  const text = lines(
+    steps(
+      `${titleOf(subject)} in gunicorn`,
+      ...onceSteps(subject, settings),
+      ['As user', settings.user],
+      ['Start', `${shellWord(python)} -m gunicorn -c ${shellWord(`${folder}/${name}`)}`],
+      redeployStep(subject, `kill -HUP $(cat ${shellWord(pidfile)})`),
+    ),
+    '',
+    subject.hasLoader && ['import sys', ''],
+    `ARCHIVE = ${pythonString(subject.file)}`,
+    `wsgi_app = "zapp:load({!r}, ${options.map(([option]) => `${option}={!r}`).join(', ')})".format(`,
+    `    ARCHIVE, ${options.map(([, value]) => pythonString(value)).join(', ')}`,
+    ')',
+    `bind = ${pythonString(socket === undefined ? address(host, port) : `unix:${socket}`)}`,
+    `workers = ${processes}`,
+    `threads = ${threads}`,
+    `pidfile = ${pythonString(pidfile)}`,
+    values.length > 0 && `raw_env = [${values.join(', ')}]`,
+    secrets.length > 0 && [
+      `# Lines of NAME=VALUE, for this user's eyes only: ${secrets.join(', ')}`,
+      `with open(${pythonString(settings.envFile)}, encoding="utf-8") as file:`,
+      `    lines = [line.rstrip("\\r\\n") for line in file]`,
+      `raw_env = [${values.length > 0 ? '*raw_env, ' : ''}*(line for line in lines if "=" in line and line[0] != "#")]`,
+    ],
+    subject.hasLoader && [
+      '',
+      '',
+      'def post_fork(server, worker):',
+      '    # The loader is in the archive. In the workers only: the master would go on with the directory of the archive',
+      '    # that it has read first, when another one has taken its place.',
+      '    sys.path.insert(0, f"{ARCHIVE}/ZAPP-INF/lib")',
+    ],
+  )
+  return [{ name, text }]
+}
+
+/** As it stands in a URL. */
+export function address(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}

@@ -1,0 +1,72 @@
+import { shellWord } from '../../format/shell-word.ts'
+import { lines, steps } from '../lines.ts'
+import { onceSteps, redeployStep } from '../preparation.ts'
+import { titleOf } from '../python-script.ts'
+import { systemdArgument, systemdText, systemdWord } from '../quote.ts'
+import type { EmitSettings, EmitSubject, EmittedFile } from '../subject.ts'
+
+/** A service that runs `zapp serve`, with no more rights than that takes. */
+export function systemd(subject: EmitSubject, settings: EmitSettings): EmittedFile[] {
+  const { manifest, file } = subject
+  const { mount, host, port, user, cache, data, secrets, envFile } = settings
+  const name = `${manifest.name}.service`
+  const words = [
+    ...['zapp', 'serve', file, '--watch', '--host', host, '--port', String(port)],
+    ...(mount === '' ? [] : ['--mount', mount]),
+    ...['--cache', cache, '--data', data],
+  ]
+  const text = lines(
+    steps(
+      `${titleOf(subject)}, served by zapp`,
+      ...onceSteps(subject, settings),
+      ['Enable', `as /etc/systemd/system/${name}: systemctl enable --now ${shellWord(name)}`],
+      redeployStep(subject, ''),
+      ['Log', `journalctl -u ${shellWord(name)}`],
+    ),
+    '',
+    '[Unit]',
+    `Description=${systemdText(titleOf(subject))}`,
+    'After=network-online.target',
+    'Wants=network-online.target',
+    '',
+    '[Service]',
+    `ExecStart=${words.map(systemdArgument).join(' ')}`,
+    `User=${user}`,
+    ...Object.entries(settings.config).map(([key, value]) => `Environment=${systemdWord(`${key}=${value}`)}`),
+    secrets.length > 0 && [`# ${secrets.join(', ')}`, `EnvironmentFile=${systemdText(envFile)}`],
+    'Restart=on-failure',
+    '# Stopping waits for requests that run.',
+    'TimeoutStopSec=45s',
+    '# Its children go with it.',
+    'KillMode=mixed',
+    'UMask=0027',
+    ...HARDENING,
+    `ReadWritePaths=${[cache, ...(manifest.data.size > 0 ? [data] : [])].map(systemdWord).join(' ')}`,
+    '',
+    '[Install]',
+    'WantedBy=multi-user.target',
+  )
+  return [{ name, text }]
+}
+
+/** systemd.exec(5). Not MemoryDenyWriteExecute: V8 compiles at run time. */
+const HARDENING = [
+  'NoNewPrivileges=yes',
+  'CapabilityBoundingSet=',
+  'ProtectSystem=strict',
+  'ProtectHome=read-only',
+  'PrivateTmp=yes',
+  'PrivateDevices=yes',
+  'ProtectClock=yes',
+  'ProtectControlGroups=yes',
+  'ProtectHostname=yes',
+  'ProtectKernelLogs=yes',
+  'ProtectKernelModules=yes',
+  'ProtectKernelTunables=yes',
+  'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
+  'RestrictNamespaces=yes',
+  'RestrictRealtime=yes',
+  'RestrictSUIDSGID=yes',
+  'LockPersonality=yes',
+  'SystemCallArchitectures=native',
+]
