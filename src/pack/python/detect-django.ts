@@ -122,8 +122,8 @@ function serverOf(project: Project, root: string, settings: string, modules: rea
 function staticFiles(project: Project, root: string, modules: readonly Module[]) {
   const where = setting(modules, 'STATIC_ROOT')
   const url = /["']\/?(?<path>[\w./-]*?)\/?["']/.exec(setting(modules, 'STATIC_URL')?.value ?? '')?.groups?.path
-  const folder = /["'](?<path>[\w./-]+)["']\s*,?\s*\)?\s*$/.exec(where?.value ?? '')?.groups?.path
-  if (!where || folder === undefined || folder.startsWith('/') || !url) {
+  const folder = folderBelow(where?.value ?? '')
+  if (!where || folder === undefined || !url) {
     const note = 'no STATIC_ROOT inside the project: nothing collects the static files of its apps'
     return {
       manifest: {},
@@ -140,6 +140,14 @@ function staticFiles(project: Project, root: string, modules: readonly Module[])
   if (project.isFolder(path)) return { manifest, because }
   const doubt = `its static files are not collected, ${path} is missing: run "python manage.py collectstatic --noinput"`
   return { manifest, because, doubt }
+}
+
+/** The folder in `BASE_DIR / "var" / "static"` and `os.path.join(BASE_DIR, "static")`, below the project's own. */
+function folderBelow(value: string): string | undefined {
+  const parts = [...value.matchAll(/["'](?<part>[^"']*)["']/g)].map(({ groups }) => groups?.part ?? '')
+  const path = posix.join(...parts, '.').replace(/\/$/, '')
+  const isElsewhere = /\.parent\b|environ|getenv|config\(|env\(/.test(value) || /^(?:\/|\.)|[^\w./-]/.test(path)
+  return parts.length === 0 || isElsewhere ? undefined : path
 }
 
 /** Django answers 400 to a host that it does not know, health checks included. */
