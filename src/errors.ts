@@ -146,6 +146,7 @@ export const ERRORS = {
   WHEEL_MISSING: { title: 'No wheel', message: '{package} must be there as a wheel for {target}', fix: 'Choose a version that has one, pack for another target (--python, --platform), or make one (pip wheel {package} -w wheels) and put --find-links wheels into requirements.txt.', status: 422 },
   WHEEL_INVALID: { title: 'Broken wheel', message: 'the wheel must be as its format says: {reason}', fix: 'Choose another version of the package, and tell its authors.', status: 422 },
   WHEEL_CONFLICT: { title: 'Two packages, one file', message: 'a file must belong to one package, got different ones of {package} and {other}', fix: 'Leave one of the two packages out.', status: 422 },
+  COLLECT_STATIC: { title: 'collectstatic failed', message: 'manage.py collectstatic must put files into the project, got: {reason}', fix: 'Run it yourself: python manage.py collectstatic --noinput', status: 422 },
   PACK_EXECUTABLE: { title: 'Nothing that could start', message: 'an executable archive must have a __main__.py, which apps of type wsgi and asgi get', fix: 'Leave --executable out: other apps run with zapp serve.', status: 422 },
   PACK_PYTHON: { title: 'No Python that could fetch packages', message: 'a Python with pip must be on this machine to fetch the dependencies, got {got}', fix: 'Install Python 3.9 or newer with pip.', status: 503 },
   PACK_CHANGED: { title: 'File changed while packing', message: 'a file must not change while it is packed', fix: 'Stop what writes to it and pack again.', status: 409 },

@@ -121,7 +121,9 @@ function routeValue({ target, headers, cache, strip, websocket, unpack }: Route)
 
 function needs({ dependencies, config, base }: Manifest, build: BuildInfo | undefined): object {
   const { runtime, commands, provided } = dependencies
-  const targets = build?.native.map(({ platform, arch, libc }) => [platform, arch, libc].filter(Boolean).join(' '))
+  const targets = build?.native.map(({ platform, arch, libc, python }) =>
+    [platform, arch, libc, python].filter(Boolean).join(' '),
+  )
   return {
     runtime: Object.fromEntries(Object.entries(runtime).map(([name, range]) => [name, range.text])),
     commands: present(commands),

@@ -15,13 +15,15 @@ interface Node {
   readonly compressedSize: number
 }
 
+const LIBRARY = 'ZAPP-INF/lib/'
+
 /** Children shown of each folder; the rest is summed up in one row. */
 const TOP = 8
 const BELOW = 5
 
 /**
  * The two topmost levels, largest first, as lines of `name, files, size, bytes in the archive`. A package in
- * node_modules is one row, a scope's packages each their own.
+ * node_modules is one row, a scope's packages each their own; the library of Python stands beside them.
  */
 export function renderSizeTree(files: readonly SizedFile[], dim: (text: string) => string): string[] {
   const rows: string[][] = [['', 'files', 'size', 'in zip']]
@@ -60,7 +62,8 @@ function group(files: readonly SizedFile[], prefix: string): Node[] {
 /** `node_modules/@scope/name/` and `public/` are folders, `app.js` is a file. */
 function childOf(path: string, prefix: string): string {
   const rest = path.slice(prefix.length)
-  const depth = prefix.endsWith('node_modules/') && rest.startsWith('@') ? 2 : 1
+  const isDeep = prefix.endsWith('node_modules/') ? rest.startsWith('@') : path.startsWith(LIBRARY) && prefix === ''
+  const depth = isDeep ? 2 : 1
   const segments = rest.split('/')
   const name = segments.slice(0, depth).join('/')
   return segments.length > depth ? `${name}/` : name

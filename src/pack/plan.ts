@@ -96,6 +96,8 @@ export interface PlanOptions {
   readonly allowSecrets?: readonly string[]
   /** What the wheels of a Python app are for; default: the Python and the platform of this machine. */
   readonly target?: Partial<PythonTarget>
+  /** Runs collectstatic of a Django project, and packs what it gives: the only option that runs the project's code. */
+  readonly collectStatic?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -104,7 +106,8 @@ export interface PlanOptions {
  * dependencies of a Python app it asks pip, which fetches wheels.
  *
  * @throws ZappError whose findings list everything that is wrong: NOT_FOUND, NOT_A_FILE, PACK_NO_MANIFEST, MANIFEST_*,
- *   LINK_*, TYPE, NAME_*, CASE_COLLISION, SECRET (by name), DEP_*, WHEEL_*, PACK_PYTHON, FILE, TOTAL, TOO_MANY, IO
+ *   LINK_*, TYPE, NAME_*, CASE_COLLISION, SECRET (by name), DEP_*, WHEEL_*, PACK_PYTHON,
+ *   COLLECT_STATIC, FILE, TOTAL, TOO_MANY, IO
  */
 export async function planPack(dir: string, options: PlanOptions = {}): Promise<PackPlan> {
   const root = projectFolder(dir)
@@ -120,17 +123,22 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
   const laid = graph.findings.length > 0 ? { placements: [], findings: [] } : relay(graph)
   const trees = laid.placements.map((placement) => packageFiles(placement, rules))
   const target = { platforms: [], ...options.target }
-  const python = await pythonPart(root, manifest, own.files, target, options.signal)
+  const ownFound = own.files.map((file) => ({ ...file, dependency: false }))
+  const python = await pythonPart(root, manifest, ownFound, { ...options, target })
+  const { collected } = python
 
   const files = [
-    ...own.files.map((file) => ({ ...file, dependency: false })),
+    ...ownFound.filter(({ path }) => !collected || !path.startsWith(`${collected.folder}/`)),
+    ...(collected?.files ?? []),
     ...trees.flatMap((tree) => tree.files.map((file) => ({ ...file, dependency: true }))),
     ...python.files,
   ].sort((a, b) => compareNames(a.path, b.path))
   const folders = withParents([
     ...own.folders,
     ...trees.flatMap((tree) => tree.folders),
-    ...python.files.map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)).filter((folder) => folder !== ''),
+    ...[...python.files, ...(collected?.files ?? [])]
+      .map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1))
+      .filter((folder) => folder !== ''),
   ])
   const total = files.reduce((sum, file) => sum + file.size, 0)
   const findings = [

@@ -171,9 +171,10 @@ function buildSections(build: BuildInfo | undefined): Section[] {
   ]
 }
 
-function targetText({ platform, arch, libc, abi }: NativeTarget): string {
+function targetText({ platform, arch, libc, abi, python }: NativeTarget): string {
   const api = abi === undefined ? [] : [abi === 'napi' ? 'Node-API' : `Node module version ${abi}`]
-  return [platform, arch, ...(libc === undefined ? [] : [libc]), ...api].join(' ')
+  const built = python === undefined ? [] : [`Python ABI ${python}`]
+  return [platform, arch, ...(libc === undefined ? [] : [libc]), ...api, ...built].join(' ')
 }
 
 /** A digest is 71 cells: with these words, and nothing in front, a line just fits a terminal of 80. */

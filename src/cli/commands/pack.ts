@@ -23,6 +23,7 @@ interface PackFlags {
   allowSecret?: string[]
   dryRun?: boolean
   executable?: boolean
+  collectstatic?: boolean
   python?: string
   platform?: string[]
   json?: boolean
@@ -39,6 +40,7 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
       .option('--python <version>', 'of a Python app: the version that wheels are for; default: the one that is found')
       .option('--platform <tag>', 'of a Python app: the platform that wheels are for; may be repeated', collect)
       .option('--executable', 'of a Python app: a file that starts by itself')
+      .option('--collectstatic', 'of a Django project: run its collectstatic first, in a copy')
       .option('--dry-run', 'list what would be packed, write nothing')
       .option(...JSON_OPTION)
       .addHelpText(
@@ -68,6 +70,7 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
         allowSecrets: flags.allowSecret ?? [],
         target: targetOf(flags),
         executable: flags.executable ?? false,
+        collectStatic: flags.collectstatic ?? false,
         signal: ui.io.signal,
         ...(out === undefined ? {} : { out: ui.path(out) }),
       }

@@ -1,6 +1,8 @@
 import { fail } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
 import { satisfies } from '../../format/version-range.ts'
+import type { PlannedFile } from '../plan.ts'
+import { type Collected, collectStatic } from './collect-static.ts'
 import { type Dependencies, readDependencies } from './dependencies.ts'
 import { type FetchOptions, fetchWheels } from './fetch-wheels.ts'
 import { findInterpreter, type Interpreter } from './interpreter.ts'
@@ -14,30 +16,48 @@ import { readWheel } from './wheel.ts'
 export interface PythonPart extends PythonLibrary {
   /** One sentence each, for people. */
   readonly notes: readonly string[]
+  /** Files of the project that were made just now. */
+  readonly collected?: Collected
 }
 
 const NOTHING: PythonPart = { files: [], packages: [], roots: [], findings: [], missing: [], notes: [] }
 
+export interface PythonOptions {
+  readonly target: PythonTarget
+  readonly collectStatic?: boolean
+  readonly signal?: AbortSignal
+}
+
 /**
  * @param own the project's own files: one with a `__main__.py` starts as its author wants
- * @throws ZappError PACK_PYTHON, DEP_LOCK, DEP_FETCH, WHEEL_MISSING, WHEEL_INVALID, IO; the codes of foreign zips
+ * @throws ZappError PACK_PYTHON, NEED_RUNTIME, DEP_LOCK, DEP_FETCH, WHEEL_MISSING, WHEEL_INVALID, COLLECT_STATIC, IO; the
+ *   codes of foreign zips
  */
 export async function pythonPart(
   root: string,
   manifest: Manifest,
-  own: readonly { readonly path: string }[],
-  target: PythonTarget,
-  signal?: AbortSignal,
+  own: readonly PlannedFile[],
+  options: PythonOptions,
 ): Promise<PythonPart> {
   if (!usesPython(manifest)) return NOTHING
-  const library = await packages(root, manifest, target, signal)
-  if (![...manifest.entries.values()].some(({ type }) => type === 'wsgi' || type === 'asgi')) return library
+  const library = await packages(root, manifest, options)
+  const collected = options.collectStatic && (await collect(manifest, [...own, ...library.files], options))
+  const part = { ...library, ...(collected ? { collected } : {}) }
+  if (![...manifest.entries.values()].some(({ type }) => type === 'wsgi' || type === 'asgi')) return part
   const hasMain = own.some(({ path }) => path === '__main__.py')
   return {
-    ...library,
+    ...part,
     files: [...library.files, ...loaderFiles(), ...(hasMain ? [] : [mainFile()])],
     packages: [...library.packages, LOADER_PACKAGE],
   }
+}
+
+async function collect(manifest: Manifest, files: readonly PlannedFile[], { target, signal }: PythonOptions) {
+  const interpreter = await interpreterFor(manifest, target)
+  if (isForeign({ target, interpreter })) {
+    throw fail('COLLECT_STATIC', '', { reason: 'the packages are for another Python or platform than this one' })
+  }
+  return collectStatic(manifest, files, interpreter, signal)
 }
 
 function usesPython(manifest: Manifest): boolean {
@@ -49,12 +69,7 @@ function usesPython(manifest: Manifest): boolean {
   )
 }
 
-async function packages(
-  root: string,
-  manifest: Manifest,
-  target: PythonTarget,
-  signal?: AbortSignal,
-): Promise<PythonPart> {
+async function packages(root: string, manifest: Manifest, { target, signal }: PythonOptions): Promise<PythonPart> {
   // Read once without Python: an app that needs nothing packs on a machine that has none.
   if (!needsAny(readDependencies(root, {}))) return NOTHING
   const interpreter = await interpreterFor(manifest, target)
@@ -98,7 +113,7 @@ async function fetchLibrary(
   }
 }
 
-function isForeign({ target, interpreter }: FetchOptions): boolean {
+function isForeign({ target, interpreter }: Pick<FetchOptions, 'target' | 'interpreter'>): boolean {
   return (
     target.platforms.length > 0 ||
     (target.python ?? interpreter.markers.python_version) !== interpreter.markers.python_version
