@@ -64,6 +64,13 @@ export function parseHead(block: Buffer): CgiHead {
   return headOf(once, responseFields({ rawHeaders, headers: {} }))
 }
 
+/** Says something of a body: none comes with these statuses (RFC 9110 §8.6, §15.4.5). */
+const OF_BODY = /^content-(?:type|length|encoding)$/i
+
+function withoutBody(fields: readonly string[]): string[] {
+  return fields.filter((_, i) => !OF_BODY.test(fields[i - (i % 2)]!))
+}
+
 function headOf(once: ReadonlyMap<string, string>, fields: readonly string[]): CgiHead {
   const [given, location] = [once.get('status'), once.get('location')]
   const [, code, reason] = STATUS.exec(given ?? '200') ?? []
@@ -75,7 +82,7 @@ function headOf(once: ReadonlyMap<string, string>, fields: readonly string[]): C
   return {
     // A redirect without a Status: §6.2.3.
     ...(isRedirect ? { status: 302, reason: undefined } : { status: Number(code), reason }),
-    fields,
+    fields: code === '204' || code === '304' ? withoutBody(fields) : fields,
     local: isLocal ? location : undefined,
     length: lengthOf(once.get('content-length')),
   }
