@@ -138,7 +138,7 @@ const SAME: readonly Request[] = [
 /** Fields that a script decides about. Not Content-Length: Apache drops that of a script, and counts for itself. */
 const FIELDS = ['content-type', 'location', 'set-cookie', 'etag', 'x-form'] as const
 
-async function answer(origin: string, [path, init]: Request) {
+async function answer(origin: string, [path, init]: Request): Promise<Record<string, unknown>> {
   const { status, headers, body, cut } = await ask(origin + path, init)
   return {
     status,
