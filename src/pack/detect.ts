@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { minVersion, valid } from 'semver'
+import { detectCgi } from './detect-cgi.ts'
 import { detectPublished } from './detect-command.ts'
 import { detectAstro, detectNest, detectNitro, detectSvelteKit } from './detect-frameworks.ts'
 import { detectModules, doubtModules } from './detect-modules.ts'
@@ -35,6 +36,7 @@ const DETECTORS: readonly Detector[] = [
   detectNest,
   detectModules,
   detectPublished,
+  detectCgi,
   detectStatic,
   doubtModules,
 ]
@@ -49,7 +51,9 @@ export async function detectProject(dir: string): Promise<Detection> {
   const name = appName(own?.name ?? json?.name ?? pyproject?.name ?? basename(resolve(dir)))
   const needs = isPython ? pythonNeeds(project) : 'entry' in guess.manifest ? nodeNeeds(json) : undefined
   const version = isPython ? semver(pyproject?.version) : valid(json?.version)
-  const runtime = needs ? { dependencies: { runtime: needs.runtime } } : {}
+  const runtime = needs
+    ? { dependencies: { ...(guess.manifest.dependencies as object | undefined), runtime: needs.runtime } }
+    : {}
   const manifest = { zapp: 1, name, version: version ?? '0.0.0', ...guess.manifest, ...runtime }
   return {
     suggestion: manifestText(manifest),

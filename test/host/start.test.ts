@@ -8,7 +8,7 @@ import { tmpDir } from '../helpers/tmp.ts'
 import { type Served, start } from './helper.ts'
 
 const APPS = join(import.meta.dirname, '../../fixtures/apps')
-const names = ['hello', 'notes', 'shop', 'site']
+const names = ['hello', 'notes', 'shop', 'site', 'tools']
 let packed = ''
 
 beforeAll(async () => {
@@ -76,7 +76,7 @@ async function buyAndShow(served: Served, mount: string): Promise<void> {
 }
 
 describe('the example apps, packed', () => {
-  it('all four beside each other: the shop under /shop', async () => {
+  it('all beside each other: the shop under /shop', async () => {
     const served = await start(packed)
     expect(served.host.apps.map(({ mount, state }) => [mount, state])).toEqual(
       names.map((name) => [`/${name}`, 'live']),
@@ -100,6 +100,15 @@ describe('the example apps, packed', () => {
     expect((await served.get('/site/cache/x')).headers.get('location')).toBe('/site/caching/')
     const missing = await served.get('/site/none')
     expect([missing.status, await missing.text()]).toEqual([404, expect.stringContaining('No page has this address')])
+
+    const found = await crawl(served, '/tools/')
+    expect(found).toContain('/tools/cgi-bin/environment/any/path?a=query')
+    expect(await served.text('/tools/cgi-bin/environment/x')).toContain('<th>PATH_INFO</th><td>/x</td>')
+    const signed = await served.get('/tools/cgi-bin/guests', form({ name: 'José', text: 'a <b> & "c"' }))
+    expect([signed.status, signed.headers.get('location')]).toEqual([303, '/tools/cgi-bin/guests'])
+    expect(await served.text('/tools/cgi-bin/guests')).toContain('<p>a &lt;b&gt; &amp; "c"</p><cite>José</cite>')
+    const sent = await served.get('/tools/cgi-bin/upload', { method: 'POST', body: 'x'.repeat(3_000_000) })
+    expect(await sent.json()).toEqual({ bytes: 3_000_000, cksum: expect.any(Number) })
 
     const landing = await served.text('/')
     for (const name of names) expect(landing).toContain(`href="/${name}/"`)

@@ -379,6 +379,21 @@ const FOUND: Record<string, [tree: Tree, manifest: object, because: RegExp, igno
     /asks for its files below \/docs$/,
     ['/*', '!/build/'],
   ],
+  'a folder of CGI scripts beside a site': [
+    {
+      'cgi-bin/hello.pl': '#!/usr/bin/perl -wT\n',
+      'cgi-bin/admin/report': '#!/usr/bin/env -S python3 -u\n',
+      'cgi-bin/env.sh': '#!/bin/sh\n',
+      'cgi-bin/README': 'no script',
+      'htdocs/index.html': '',
+    },
+    {
+      entry: { type: 'cgi', dir: 'cgi-bin' },
+      routes: { '/cgi-bin/*': { entry: 'main', strip: true }, '/': { static: 'htdocs' } },
+      dependencies: { commands: ['perl', 'python3'] },
+    },
+    /^cgi-bin\/hello.pl begins with "#!\/usr\/bin\/perl -wT"$/,
+  ],
   'a site whose addresses are relative': [
     {
       'package.json': { scripts: { build: 'vite build' } },
