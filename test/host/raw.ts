@@ -50,3 +50,54 @@ export function parseResponse(text: string): RawResponse {
   )
   return { status: Number(line.split(' ')[1] ?? 0), headers, body: text.slice(end + 4) }
 }
+
+/** A connection on which several answers are read, each with a Content-Length. */
+export class Talk {
+  readonly socket: Socket
+  #text = ''
+  #ended = false
+  #wake = () => {}
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    socket.on('data', (chunk) => {
+      this.#text += chunk.toString('latin1')
+      this.#wake()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#ended = true
+      this.#wake()
+    })
+  }
+
+  static async open(port: number): Promise<Talk> {
+    return new Talk(await open(port))
+  }
+
+  /** Sends bytes (latin1) and reads one answer. */
+  async ask(bytes: string): Promise<RawResponse> {
+    this.socket.write(bytes, 'latin1')
+    return this.answer()
+  }
+
+  /** The next answer; status 0 when the connection ended before it was whole. */
+  async answer(): Promise<RawResponse> {
+    for (;;) {
+      const head = this.#text.indexOf('\r\n\r\n')
+      if (head !== -1) {
+        const response = parseResponse(this.#text.slice(0, head + 4))
+        const end = head + 4 + Number(response.headers['content-length'] ?? 0)
+        if (this.#text.length >= end) {
+          const body = this.#text.slice(head + 4, end)
+          this.#text = this.#text.slice(end)
+          return { ...response, body }
+        }
+      }
+      if (this.#ended) return { status: 0, headers: {}, body: this.#text }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+}

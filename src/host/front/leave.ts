@@ -4,6 +4,8 @@ import type { Socket } from 'node:net'
 /** What `http.Server` reads a connection with. */
 interface Parser {
   onIncoming(req: IncomingMessage, keepAlive: boolean): number
+  /** Takes it out of the server's list of connections. */
+  remove(): void
 }
 
 /** llhttp: no body follows, and what comes behind the head is not for the parser. */
@@ -22,6 +24,13 @@ export function leaveAt(socket: Socket, leaves: (req: IncomingMessage) => boolea
     Object.assign(req, { upgrade: true })
     return UPGRADE
   }
+}
+
+/** The server that reads a connection does not look after it any more: it would end it for being idle. */
+export function forget(socket: Socket): void {
+  const { parser } = socket as Socket & { parser?: Parser | null }
+  parser?.remove()
+  socket.setTimeout(0)
 }
 
 /** The head of a request as bytes, for another parser. Only for one whose fields were not changed. */

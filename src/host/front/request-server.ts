@@ -7,7 +7,7 @@ import type { Deployment } from '../deployment.ts'
 import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
 import { isWebSocket, replayWithoutUpgrade, watchStatus } from '../upgrade.ts'
 import { stopReading } from './connection.ts'
-import { leaveAt, requestBytes } from './leave.ts'
+import { forget, leaveAt, requestBytes } from './leave.ts'
 
 /** Who answers a request: an app, or the host itself. */
 export type Found<D = Deployment> = { readonly mount: string; readonly deployment: D } | Reply
@@ -274,7 +274,7 @@ export class RequestServer {
     for (const socket of idle) {
       // An answer that the client is slow to take is still on its way.
       if (socket.writableLength === 0) this.#dismiss(socket, Buffer.alloc(0))
-      else socket.once('drain', () => this.#dismissIdle())
+      else socket.once('drain', () => setImmediate(() => this.#dismissIdle()))
     }
   }
 
@@ -294,7 +294,7 @@ export class RequestServer {
 
   #dismiss(socket: Socket, bytes: Buffer): void {
     stopReading(socket)
-    socket.setTimeout(0)
+    forget(socket)
     this.#forget(socket)
     this.#options.onLeave?.(socket, bytes)
   }

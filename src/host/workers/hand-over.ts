@@ -65,6 +65,12 @@ export class HandOver {
     return true
   }
 
+  /** Takes no more. @returns what is still here */
+  end(): Passed[] {
+    this.#open = false
+    return this.#waiting.splice(0)
+  }
+
   /** Resolves when nothing waits and nothing is on its way. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
@@ -75,8 +81,7 @@ export class HandOver {
 
   /** The other end is gone. */
   close(): Lost {
-    this.#open = false
-    const lost = { sent: this.#sent, waiting: this.#waiting.splice(0) }
+    const lost = { sent: this.#sent, waiting: this.end() }
     this.#sent = undefined
     this.#onIdle()
     return lost
@@ -100,7 +105,7 @@ export class HandOver {
   #confirmed(): void {
     this.#sent?.socket.destroy()
     this.#sent = undefined
-    if (this.#open) this.#next()
+    this.#next()
   }
 
   #refused(): void {
@@ -109,7 +114,7 @@ export class HandOver {
     if (!refused) return
     this.#waiting.unshift(refused)
     setTimeout(() => {
-      if (this.#open && !this.#sent) this.#next()
+      if (!this.#sent) this.#next()
     }, REFUSED_MS)
   }
 }

@@ -174,7 +174,7 @@ export class Isolated implements Deployment {
   }
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const worker = await this.#available()
+    const worker = this.#byLoad()[0] ?? (await this.#restarted())
     if (!worker) return sendReply(UNAVAILABLE, req, res)
     const done = worker.ask()
     try {
@@ -189,7 +189,7 @@ export class Isolated implements Deployment {
   }
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const worker = await this.#available()
+    const worker = this.#byLoad()[0] ?? (await this.#restarted())
     if (!worker) return void socket.end(rawReply(UNAVAILABLE), () => socket.destroy())
     const done = worker.ask()
     socket.once('close', done)
@@ -199,10 +199,9 @@ export class Isolated implements Deployment {
     })
   }
 
-  /** A process that answers, or in a moment will. */
-  async #available(): Promise<NodeWorker | undefined> {
-    const [worker] = this.#byLoad()
-    if (worker ?? this.#phase !== 'up') return worker
+  /** A process that in a moment answers. */
+  async #restarted(): Promise<NodeWorker | undefined> {
+    if (this.#phase !== 'up') return undefined
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, WAIT_MS)
       this.#waiting.add(() => {

@@ -142,7 +142,10 @@ export class NodeWorker implements Supervised, Upstream {
   async drain(graceMs: number, last: boolean): Promise<void> {
     if (this.state === 'ready') this.state = 'draining'
     if (this.state !== 'draining') return
+    // What it was sent arrives before this message, and nothing behind it.
+    const waiting = this.#connections.end()
     this.#say({ type: 'drain', graceMs: Math.min(graceMs, MAX_MS), last })
+    for (const { socket, bytes } of waiting) this.#spec.onReturn(socket, bytes, true)
     await this.#drained
   }
 

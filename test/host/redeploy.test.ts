@@ -1,0 +1,211 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { openArchive } from '../../src/archive/archive.ts'
+import type { AccessRecord } from '../../src/host/access-log.ts'
+import { createDeployment } from '../../src/host/create-deployment.ts'
+import type { Deployment } from '../../src/host/deployment.ts'
+import { Front } from '../../src/host/front.ts'
+import { refusal } from '../../src/host/reply.ts'
+import { makeArchive } from '../helpers/make-archive.ts'
+import { tmpDir } from '../helpers/tmp.ts'
+import { entry, stateDir } from './helper.ts'
+import { startLoad, type Task } from './load.ts'
+import { open, readAll, Talk } from './raw.ts'
+
+const MB = 1024 * 1024
+
+/** Says its version in a field and in the body; `/hash` the hash of what it gets, `/big` 10 MB, `/events` never ends. */
+const app = (version: string) => ({
+  'app.cjs': `
+    const { createHash } = require('node:crypto')
+    const big = Buffer.alloc(${10 * MB}, 'x')
+    module.exports = (req, res) => {
+      res.setHeader('X-Version', '${version}')
+      if (req.url === '/pid') return res.end(String(process.pid))
+      if (req.url === '/big') return res.end(big)
+      if (req.url === '/events') {
+        res.setHeader('Content-Type', 'text/event-stream')
+        return res.write('data: ${version}\\n\\n')
+      }
+      const hash = createHash('sha256')
+      req.on('data', (chunk) => hash.update(chunk))
+      req.on('end', () => res.end(req.method === 'GET' ? '${version}' : hash.digest('hex')))
+    }
+    module.exports.upgrade = (req, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n')
+      socket.on('data', (chunk) => socket.write('${version} ' + chunk))
+      socket.on('end', () => socket.end())
+    }`,
+})
+
+/** A front with deployments that the test switches. */
+class Site {
+  readonly records: AccessRecord[] = []
+  readonly front: Front
+  readonly #current = new Map<string, Deployment>()
+  readonly #stopped: Promise<void>[] = []
+  port = 0
+  /** How often it was asked whose a request is. */
+  found = 0
+
+  constructor() {
+    this.front = new Front({
+      find: (path) => {
+        this.found++
+        const mount = `/${path.split('/')[1]}`
+        const deployment = this.#current.get(mount)
+        return deployment ? { mount, deployment } : refusal(404, 'None.')
+      },
+      log: (record) => this.records.push(record),
+    })
+  }
+
+  async listen(): Promise<this> {
+    this.port = (await this.front.listen('127.0.0.1', 0)).port
+    return this
+  }
+
+  /** The new version is up before the old one is told to end. @returns resolves when the old one is gone */
+  async deploy(mount: string, version: string, graceMs = 30_000): Promise<{ gone: Promise<void> }> {
+    const file = await makeArchive(
+      await tmpDir(),
+      { entry: { ...entry.entry, websocket: true }, name: mount.slice(1) },
+      app(version),
+    )
+    const archive = await openArchive(file)
+    const deployment = createDeployment(
+      { archive, file, digest: `sha256:${version}`, release: () => archive.close() },
+      {
+        ...{ mount, config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', mount) },
+        ...{ onError: () => {}, onLog: () => {} },
+      },
+      this.front,
+    )
+    await deployment.start()
+    const old = this.#current.get(mount)
+    this.#current.set(mount, deployment)
+    this.front.claim([...this.#current].map(([path, one]) => ({ host: '', mount: path, deployment: one })))
+    const gone = old?.stop(graceMs) ?? Promise.resolve()
+    this.#stopped.push(gone)
+    return { gone }
+  }
+
+  pids(mount: string): readonly number[] {
+    return this.#current.get(mount)?.pids ?? []
+  }
+
+  async close(): Promise<void> {
+    const closed = this.front.close()
+    this.front.cut()
+    await closed
+    await Promise.all([...this.#current.values()].map((deployment) => deployment.stop(0)))
+    await Promise.all(this.#stopped)
+  }
+}
+
+const sites: Site[] = []
+const descriptors = () => readdirSync('/proc/self/fd').length
+let before = 0
+const openSite = async () => {
+  before = descriptors()
+  const site = await new Site().listen()
+  sites.push(site)
+  return site
+}
+afterEach(async () => {
+  await Promise.all(sites.splice(0).map((site) => site.close()))
+  await vi.waitUntil(() => descriptors() <= before)
+})
+
+const body = randomBytes(10 * MB)
+const hash = createHash('sha256').update(body).digest('hex')
+const small = Buffer.from('a small body')
+const smallHash = createHash('sha256').update(small).digest('hex')
+
+const isFrom = (mount: string): Task => ({
+  method: 'GET',
+  target: `${mount}/`,
+  check: ({ status, headers, text }) =>
+    status === 200 && headers.get('x-version') === text ? undefined : `${status} ${headers.get('x-version')} ${text}`,
+})
+const upload = (mount: string, content: Buffer, expected: string): Task => ({
+  method: 'POST',
+  target: `${mount}/hash`,
+  body: content,
+  check: ({ status, text }) => (status === 200 && text === expected ? undefined : `${status} ${text}`),
+})
+const download = (mount: string): Task => ({
+  method: 'GET',
+  target: `${mount}/big`,
+  check: ({ status, length }) => (status === 200 && length === 10 * MB ? undefined : `${status} ${length} bytes`),
+})
+
+describe('a redeploy', () => {
+  it('fails no request: GET, POST, 10 MB up and down, connections of one app and of two', async () => {
+    const site = await openSite()
+    await site.deploy('/a', 'a0')
+    await site.deploy('/b', 'b0')
+    const load = startLoad(site.port, [
+      ...Array.from({ length: 6 }, () => [isFrom('/a'), upload('/a', small, smallHash)]),
+      ...Array.from({ length: 3 }, () => [isFrom('/a'), isFrom('/b'), upload('/b', small, smallHash)]),
+      [upload('/a', body, hash), download('/a')],
+      [download('/b'), isFrom('/b'), upload('/b', body, hash)],
+    ])
+    for (let i = 1; i <= 4; i++) {
+      const { gone } = await site.deploy('/a', `a${i}`)
+      await site.deploy('/b', `b${i}`)
+      await gone
+      const answered = load.requests
+      await expect.poll(() => load.requests, { timeout: 10_000 }).toBeGreaterThan(answered + 50)
+    }
+    const { requests, failures } = await load.stop()
+    expect(failures).toEqual([])
+    expect(requests).toBeGreaterThan(250)
+  })
+
+  it('an idle connection is answered by the new version, the old process is gone', async () => {
+    const site = await openSite()
+    await site.deploy('/a', 'a0')
+    const talk = await Talk.open(site.port)
+    expect((await talk.ask('GET /a/ HTTP/1.1\r\nHost: x\r\n\r\n')).body).toBe('a0')
+    const [old] = site.pids('/a')
+    await (await site.deploy('/a', 'a1')).gone
+    expect(() => process.kill(old ?? 0, 0)).toThrow()
+    expect((await talk.ask('GET /a/ HTTP/1.1\r\nHost: x\r\n\r\n')).body).toBe('a1')
+    talk.socket.destroy()
+  })
+
+  it('streams of events and WebSockets go on until the limit, then end in their own way', async () => {
+    const site = await openSite()
+    await site.deploy('/a', 'a0')
+    const [events, socket] = [await open(site.port), await open(site.port)]
+    const [allEvents, allOfSocket] = [readAll(events), readAll(socket)]
+    events.write('GET /a/events HTTP/1.1\r\nHost: x\r\n\r\n')
+    socket.write('GET /a/up HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    await Promise.all([once(events, 'data'), once(socket, 'data')])
+    const { gone } = await site.deploy('/a', 'a1', 1500)
+    socket.write('still')
+    await once(socket, 'data')
+    await gone
+    expect(await allOfSocket).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\na0 still$/)
+    expect(await allEvents).toMatch(/data: a0\n\n\r\n0\r\n\r\n$/)
+  })
+
+  it('of a process that does not answer: what it may have read gets 502, the rest goes to the next', async () => {
+    const site = await openSite()
+    await site.deploy('/a', 'a0')
+    const [pid = 0] = site.pids('/a')
+    process.kill(pid, 'SIGSTOP')
+    const talks = await Promise.all(Array.from({ length: 8 }, () => Talk.open(site.port)))
+    const answers = talks.map((talk) => talk.ask('GET /a/ HTTP/1.1\r\nHost: x\r\n\r\n'))
+    await expect.poll(() => site.found).toBe(talks.length)
+    process.kill(pid, 'SIGKILL')
+    const statuses = (await Promise.all(answers)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 502)).toHaveLength(1)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(7)
+    for (const { socket } of talks) socket.destroy()
+  })
+})
