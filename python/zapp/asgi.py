@@ -47,6 +47,10 @@ class AsgiApplication:
             # What the specification asks for where a protocol is not known.
             raise NotImplementedError(f"ASGI has no {scope['type']!r} here")
 
+    def tree(self) -> str:
+        """The root of the run tree, built where it is missing."""
+        return next(iter(self._entries.values())).tree()
+
     def close(self) -> None:
         """Lets go of the archive and of the environment; idempotent. Modules that were imported stay in the process."""
         if not self._is_closed:

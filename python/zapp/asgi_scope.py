@@ -8,6 +8,12 @@ from urllib.parse import quote, unquote
 from .mount import EntryCall, Get, Request
 from .request_path import is_below, target_of
 
+#: Of the specification. What a framework that mounts has added (its router, its parameters) is not about another app.
+_KEYS = frozenset(
+    "type asgi http_version method scheme path raw_path query_string root_path headers client server state extensions "
+    "subprotocols".split()
+)
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -52,7 +58,7 @@ def _headers(scope: Scope) -> Get:
 
 def scope_of(call: EntryCall, scope: Scope, state: Optional[MutableMapping[str, Any]]) -> Scope:
     """:param state: what the entry point has put into the state of its lifespan"""
-    changed = dict(scope)
+    changed = {key: value for key, value in scope.items() if key in _KEYS}
     changed["root_path"] = unquote(call.script_name)
     changed["path"] = changed["root_path"] + unquote(call.path_info)
     # As it was sent: a request path is never normalised. Where the server did not tell it, this is what it tells.

@@ -21,7 +21,7 @@ class PythonEntry:
     def __init__(self, name: str, entry: Json, tree: Callable[[], str]):
         self.name = name
         self._entry = entry
-        self._tree = tree
+        self.tree = tree
         self._lock = threading.Lock()
         self._app: Any = None
         #: Whether anything was imported: modules stay in sys.modules, also those of an app that did not load.
@@ -37,7 +37,7 @@ class PythonEntry:
         return self._app
 
     def _build(self) -> Any:
-        tree = self._tree()
+        tree = self.tree()
         self.is_started = True
         root = os.path.join(tree, self._entry["root"]) if "root" in self._entry else tree
         # In front, as for a program that is started from its own folder.
@@ -65,7 +65,7 @@ class PythonEntry:
     def _check_origin(self, name: str, module: Any) -> None:
         """The container may have a module of that name for itself: then it would be served instead of the app."""
         file = getattr(module, "__file__", None)
-        tree = self._tree()
+        tree = self.tree()
         # The tree of another archive may be it: what that brings under this name is equal (modules.py).
         root = os.path.dirname(os.path.dirname(tree)) if os.path.basename(tree) == "app" else tree
         if file is not None and not file.startswith(root + os.sep):

@@ -4,9 +4,14 @@ import argparse
 import os
 import socket
 import sys
+from typing import TYPE_CHECKING
 
-from ..load import load
+from ..archive import open_archive
+from ..load import load, load_asgi
 from ..wsgi import Application
+
+if TYPE_CHECKING:
+    from ..asgi import AsgiApplication
 
 NAME = "serve"
 HELP = "serve one archive"
@@ -47,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
     from ..server.prefork import Prefork
 
     config = dict(pair.partition("=")[::2] for pair in options.config)
+    with open_archive(options.file) as archive:
+        if any(entry["type"] == "asgi" for entry in archive.manifest.entries.values()):
+            return _run_asgi(options, config)
     app = load(options.file, options.mount, config, cache=options.cache, data=options.data)
     workers = app.manifest.source.get("workers", {})
     processes = options.processes or workers.get("processes", 1)
@@ -70,7 +78,30 @@ def run(options: argparse.Namespace) -> int:
         return Prefork(processes, child, lambda: _greet(app, host, port)).run()
 
 
-def _greet(app: Application, host: str, port: int) -> None:
+def _run_asgi(options: argparse.Namespace, config: "dict[str, str]") -> int:
+    """By uvicorn or hypercorn; ``--threads`` and ``--timeout`` are settings of the other server."""
+    from ..runners.serve_asgi import run_asgi_child
+    from ..server.listener import listen_tcp
+    from ..server.prefork import Prefork
+
+    for name in ("threads", "timeout"):
+        if getattr(options, name):
+            print(f"zapp serve: --{name} is for entry points of type wsgi, and this app has one of asgi", file=sys.stderr)
+            return 2
+    app = load_asgi(options.file, options.mount, config, cache=options.cache, data=options.data)
+    processes = options.processes or app.manifest.source.get("workers", {}).get("processes", 1)
+    with listen_tcp(options.host, options.port) as listener:
+        host, port = listener.getsockname()[:2]
+
+        def child(master: socket.socket) -> int:
+            return run_asgi_child(
+                app, listener, master, max_requests=options.max_requests, logs=not options.quiet
+            )
+
+        return Prefork(processes, child, lambda: _greet(app, host, port)).run()
+
+
+def _greet(app: "Application | AsgiApplication", host: str, port: int) -> None:
     name = f"[{host}]" if ":" in host else host
     print(f"http://{name}:{port}{app.mount}/", flush=True)
     print(f"{app.manifest.name} {app.manifest.version}; Ctrl+C ends it", file=sys.stderr, flush=True)

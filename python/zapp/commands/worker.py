@@ -3,8 +3,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import Optional
 
-from ..archive import open_archive
+from ..archive import Archive, open_archive
 from ..errors import ZappError, fail, raise_errors
 from ..needs import check_worker_needs, checked_mount
 
@@ -48,11 +49,17 @@ def run(options: argparse.Namespace) -> int:
             options.threads,
             options.max_requests,
         )
-        return runner_of(entry["type"] if options.entry and entry else "wsgi", options.server)(worker, channel)
+        return runner_of(_type(archive, options.entry), options.server)(worker, channel)
     except ZappError as error:
         rows = [{"code": found.code, "path": found.path, "args": dict(found.args)} for found in error.findings]
         channel.say({"type": "failed", "findings": rows})
         return 1
+
+
+def _type(archive: Archive, entry: Optional[str]) -> str:
+    """Of the one entry point; of the whole app: what can run all of them."""
+    types = [one["type"] for name, one in archive.manifest.entries.items() if entry in (None, name)]
+    return types[0] if len(types) == 1 else "asgi" if "asgi" in types else "wsgi"
 
 
 def _leave_no_trace() -> None:

@@ -4,13 +4,13 @@ import importlib
 import importlib.util
 import os
 import sys
-from typing import Any, Optional, Sequence
+from typing import Any, Optional
 
 from ..errors import fail
 from ..holdings import LIBRARY
 
 #: By type of entry point, the preferred first.
-SERVERS = {"asgi": ("uvicorn", "hypercorn"), "wsgi": ("gunicorn", "uvicorn", "hypercorn")}
+SERVERS = {"asgi": ("uvicorn", "hypercorn"), "wsgi": ("gunicorn",)}
 
 
 def find_server(kind: str, wanted: Optional[str], tree: str, entry: str = "main") -> str:
@@ -22,21 +22,15 @@ def find_server(kind: str, wanted: Optional[str], tree: str, entry: str = "main"
     :param tree: root of the run tree
     :raises ZappError: ENTRY_RUNNER
     """
-    names = SERVERS[kind] if wanted is None else (wanted,)
+    names = (wanted,) if wanted in SERVERS[kind] else SERVERS[kind]
     library = os.path.join(tree, LIBRARY.rstrip("/"))
-    if library not in sys.path:
+    if library not in sys.path and os.path.isdir(library):
         sys.path.insert(0, library)
     for name in names:
-        # gunicorn does not speak ASGI by itself.
-        if name in SERVERS[kind] and importlib.util.find_spec(name) is not None:
+        if importlib.util.find_spec(name) is not None:
             return name
-    usable = [name for name in names if name in SERVERS[kind]] or SERVERS[kind]
     raise fail(
-        "ENTRY_RUNNER",
-        entry=entry,
-        expected=" or ".join(usable),
-        python=sys.executable,
-        command=usable[0],
+        "ENTRY_RUNNER", entry=entry, expected=" or ".join(names), python=sys.executable, command=names[0]
     )
 
 
