@@ -41,7 +41,7 @@ const FILE = '.zappignore'
  * folder can be taken back. Case counts on every system, so that the same tree packs alike everywhere.
  *
  * Files of dependencies ship as they were published; of the rules only those of the root's file that name a place
- * below `node_modules/` reach them.
+ * below `node_modules/` or `ZAPP-INF/lib/` reach them.
  */
 export class IgnoreRules {
   readonly #own: Ignore = ignore({ ignorecase: false })
@@ -73,7 +73,7 @@ export class IgnoreRules {
       const pattern = line.replace(/(?<!\\)\s+$/, '')
       if (pattern === '' || pattern.startsWith('#')) continue
       this.#addRule(this.#own, rebase(pattern, base), pattern, mark)
-      if (base === '' && /^!?\/?node_modules\/./.test(pattern)) {
+      if (base === '' && /^!?\/?(?:node_modules|ZAPP-INF\/lib)\/./.test(pattern)) {
         this.#dependencies ??= ignore({ ignorecase: false })
         this.#addRule(this.#dependencies, pattern, pattern, mark)
       }
@@ -85,7 +85,7 @@ export class IgnoreRules {
     return this.#test(this.#own, path)
   }
 
-  /** The same for a file below node_modules, by its path in the archive. */
+  /** The same for a file of a dependency, by its path in the archive. */
   dependency(path: string): IgnoreRule | undefined {
     return this.#dependencies && this.#test(this.#dependencies, path)
   }

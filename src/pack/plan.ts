@@ -126,19 +126,17 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
   const ownFound = own.files.map((file) => ({ ...file, dependency: false }))
   const python = await pythonPart(root, manifest, ownFound, { ...options, target })
   const { collected } = python
+  const added = [...python.files.filter(({ path }) => !rules.dependency(path)), ...(collected?.files ?? [])]
 
   const files = [
     ...ownFound.filter(({ path }) => !collected || !path.startsWith(`${collected.folder}/`)),
-    ...(collected?.files ?? []),
     ...trees.flatMap((tree) => tree.files.map((file) => ({ ...file, dependency: true }))),
-    ...python.files,
+    ...added,
   ].sort((a, b) => compareNames(a.path, b.path))
   const folders = withParents([
     ...own.folders,
     ...trees.flatMap((tree) => tree.folders),
-    ...[...python.files, ...(collected?.files ?? [])]
-      .map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1))
-      .filter((folder) => folder !== ''),
+    ...added.map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)).filter((folder) => folder !== ''),
   ])
   const total = files.reduce((sum, file) => sum + file.size, 0)
   const findings = [

@@ -22,12 +22,9 @@ const DJANGO = {
     'import os, shutil, sys\nfrom django.conf import settings\ndef main():\n    assert sys.argv[1:4] == ["collectstatic", "--noinput", "--clear"], sys.argv\n    shutil.rmtree(settings.STATIC_ROOT)\n    os.makedirs(settings.STATIC_ROOT, exist_ok=True)\n    with open(os.path.join(settings.STATIC_ROOT, "site.css"), "w") as file:\n        file.write("/* " + settings.SECRET_KEY + " */")\n',
 }
 
-async function project(tree: Tree = {}): Promise<string> {
-  const wheels = await tmpDir()
-  await makeWheels(wheels, [{ name: 'django', version: '5.0', files: DJANGO }])
+async function project(tree: Tree = DJANGO): Promise<string> {
   return makeTree({
     'zapp.json': MANIFEST,
-    'requirements.txt': `--no-index\n--find-links ${wheels}\ndjango\n`,
     'manage.py': 'if __name__ == "__main__":\n    from django.collect import main\n    main()\n',
     'settings.py':
       'import os\nBASE = os.path.dirname(os.path.abspath(__file__))\nSTATIC_ROOT = os.path.join(BASE, "var", "static")\nSECRET_KEY = os.environ["SECRET_KEY"]\n',
@@ -38,7 +35,9 @@ async function project(tree: Tree = {}): Promise<string> {
 }
 
 test('collectstatic runs in a copy; what it gives takes the place of what lay there', async () => {
-  const dir = await project()
+  const wheels = await tmpDir()
+  await makeWheels(wheels, [{ name: 'django', version: '5.0', files: DJANGO }])
+  const dir = await project({ 'requirements.txt': `--no-index\n--find-links ${wheels}\ndjango\n` })
   const before = readdirSync(dir, { recursive: true }).sort()
   const { files, folders } = await planPack(dir, { collectStatic: true })
   expect(files.map(({ path }) => path).filter((path) => path.startsWith('var/'))).toEqual(['var/static/site.css'])
@@ -61,6 +60,6 @@ test.each<[why: string, tree: Tree, options: object, reason: RegExp]>([
     /for another Python or platform/,
   ],
 ])('COLLECT_STATIC where %s', async (_, tree, options, reason) => {
-  const planned = planPack(await project(tree), { collectStatic: true, ...options })
+  const planned = planPack(await project({ ...DJANGO, ...tree }), { collectStatic: true, ...options })
   await expect(planned).rejects.toMatchObject({ code: 'COLLECT_STATIC', message: expect.stringMatching(reason) })
 })

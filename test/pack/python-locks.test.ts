@@ -45,6 +45,13 @@ afterAll(() => {
 
 const hash = (name: string) => hashes.get(name) ?? expect.fail(name)
 const project = (tree: Tree) => makeTree({ 'zapp.json': MANIFEST, 'app.py': '', ...tree })
+/** What pip is told to fetch, without asking it. */
+const listed = async (tree: Tree) => {
+  const found = readDependencies(await makeTree(tree), MARKERS) ?? expect.fail('nothing found')
+  expect(found.findings).toEqual([])
+  expect(found.locked).toBe(true)
+  return found.lines.map((line) => line.split(' ', 1)[0]).sort()
+}
 const packed = async (tree: Tree) => {
   const { packages } = await planPack(await project(tree))
   return packages.map(({ name, version }) => `${name} ${version}`).filter((name) => !name.startsWith('zapp '))
@@ -160,7 +167,7 @@ test('uv.lock: the versions and hashes that it pins for this Python, extras incl
 
 test('poetry.lock, with what pyproject.toml asks for', async () => {
   const tree = { 'poetry.lock': poetryLock(), 'pyproject.toml': poetryProject }
-  expect(await packed(tree)).toEqual(['base 1.0.0', 'loop 1.0.0', 'web 1.0.0'])
+  expect(await listed(tree)).toEqual(['base==1.0.0', 'loop==1.0.0', 'web==1.0.0'])
 })
 
 test('pylock.toml', async () => {
@@ -171,13 +178,14 @@ test('pylock.toml', async () => {
   ) => `[[packages]]\nname = "${name}"\nversion = "${version}"\n${more}
 wheels = [{ url = "https://example.org/${name}.whl", hashes = { sha256 = "${hash(`${name}-${version}`).slice(7)}" } }]\n`
   const lock = `lock-version = "1.0"\n${row('web', '1.0.0')}${row('base', '2.0.0')}${row('loop', '1.0.0', `marker = "python_version < '3'"`)}`
-  expect(await packed({ 'pylock.toml': lock })).toEqual(['base 2.0.0', 'web 1.0.0'])
-  expect(await problems({ 'pylock.toml': 'lock-version = "9.0"\n' })).toMatchObject([{ code: 'DEP_LOCK' }])
+  expect(await listed({ 'pylock.toml': lock })).toEqual(['base==2.0.0', 'web==1.0.0'])
+  const dir = await makeTree({ 'pylock.toml': 'lock-version = "9.0"\n' })
+  expect(() => readDependencies(dir, MARKERS)).toThrow(expect.objectContaining({ code: 'DEP_LOCK' }))
 })
 
 test('requirements.txt with hashes', async () => {
   const line = (name: string) => `${name}==1.0.0 \\\n    --hash=${hash(`${name}-1.0.0`)}\n`
-  expect(await packed({ 'requirements.txt': line('web') + line('base') })).toEqual(['base 1.0.0', 'web 1.0.0'])
+  expect(await listed({ 'requirements.txt': line('web') + line('base') })).toEqual(['base==1.0.0', 'web==1.0.0'])
   expect(await problems({ 'requirements.txt': line('web') })).toMatchObject([
     { code: 'DEP_MISSING', package: 'web 1.0.0', dependency: 'base' },
   ])
@@ -186,7 +194,8 @@ test('requirements.txt with hashes', async () => {
 test('pyproject.toml alone, and as the project itself in requirements.txt', async () => {
   const pyproject =
     '[project]\nname = "stall"\ndependencies = ["web"]\n[project.optional-dependencies]\nmore = ["loop"]\n'
-  expect(await packed({ 'pyproject.toml': pyproject })).toEqual(['base 2.0.0', 'web 1.0.0'])
+  const alone = readDependencies(await makeTree({ 'pyproject.toml': pyproject }), MARKERS)
+  expect(alone).toMatchObject({ lines: ['web'], locked: false })
   const both = { 'pyproject.toml': pyproject, 'requirements.txt': '-e .[more]\n' }
   expect(await packed(both)).toEqual(['base 2.0.0', 'loop 1.0.0', 'web 1.0.0'])
   const vcs = '[project]\nname = "stall"\ndependencies = ["x @ git+https://example.org/x"]\n'

@@ -49,6 +49,7 @@ beforeAll(async () => {
       version: '2.0',
       files: {
         'tinyweb/__init__.py': '',
+        'tinyweb/tests/test_page.py': '',
         'tinyweb/parts/page.py': 'import escaping\ndef render(path): return escaping.html(path)\n',
       },
       metadata: [
@@ -82,6 +83,7 @@ test('an app packs with its dependencies, the loader and what starts it, and run
     '.venv/pyvenv.cfg': '',
     'env/pyvenv.cfg': '',
     'shop.egg-info/PKG-INFO': '',
+    '.zappignore': '/ZAPP-INF/lib/*/tests/\n',
   })
   const first = await pack(dir, { out: join(dir, 'a.zapp') })
   const second = await pack(dir, { out: join(dir, 'b.zapp') })
@@ -105,7 +107,7 @@ test('an app packs with its dependencies, the loader and what starts it, and run
       'ZAPP-INF/lib/zapp/_tables/errors.json',
     ]),
   )
-  expect(names.filter((name) => /__pycache__|\.pyc$|modern|^ZAPP-INF\/$/.test(name))).toEqual([])
+  expect(names.filter((name) => /__pycache__|\.pyc$|modern|\/tests\/|^ZAPP-INF\/$/.test(name))).toEqual([])
   const build = await buildOf(archive)
   expect(build.packages.map(({ name, version, path, license }) => [name, version, path, license])).toEqual([
     ['escaping', '1.0.0', 'ZAPP-INF/lib/escaping-1.0.0.dist-info', 'MIT License'],

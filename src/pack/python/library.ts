@@ -74,8 +74,7 @@ function spread(wheels: readonly Wheel[]) {
       laid.set(path, { wheel, sha256 })
       files.push({
         path: `${LIBRARY}/${path}`,
-        // Bytes of their own: a view would take the whole wheel along into the thread that compresses it.
-        source: { method, stored: new Uint8Array(stored) },
+        source: { method, stored },
         size,
         mtimeMs: 0,
         dependency: true,

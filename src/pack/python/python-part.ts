@@ -10,7 +10,7 @@ import { LIBRARY, layLibrary, type PythonLibrary, reached } from './library.ts'
 import { LOADER_PACKAGE, loaderFiles, mainFile } from './loader-files.ts'
 import { canonicalName, type MarkerEnvironment } from './markers.ts'
 import { type PythonTarget, targetMarkers, targetName } from './target.ts'
-import { readWheel } from './wheel.ts'
+import { readWheel, type Wheel } from './wheel.ts'
 
 /** What Zapp adds to an app of Python: its dependencies, the loader, and what starts it. */
 export interface PythonPart extends PythonLibrary {
@@ -101,12 +101,14 @@ async function fetchLibrary(
   let { lines } = found
   for (let round = 1; ; round++) {
     const fetched = await fetchWheels({ ...found, lines }, options)
-    const wheels = (await Promise.all(fetched.map(readWheel))).filter(({ id }) => !provided.has(id))
-    const library = layLibrary(wheels, found, markers, provided)
+    const wheels: Wheel[] = []
+    for (const one of fetched) wheels.push(await readWheel(one))
+    const packed = wheels.filter(({ id }) => !provided.has(id))
+    const library = layLibrary(packed, found, markers, provided)
     if (library.missing.length === 0 || found.locked || round === MAX_ROUNDS) {
       if (found.locked || !isForeign(options)) return library
       const needed = new Set([...reached(library.roots)].map(({ path }) => path))
-      const kept = wheels.filter(({ info }) => needed.has(`${LIBRARY}/${info}`))
+      const kept = packed.filter(({ info }) => needed.has(`${LIBRARY}/${info}`))
       return layLibrary(kept, found, markers, provided)
     }
     lines = [...lines, ...library.missing]

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto'
 import { toSource } from '../../archive/archive.ts'
-import { type ForeignContent, readForeign } from '../../archive/foreign-content.ts'
+import { readForeign } from '../../archive/foreign-content.ts'
 import { type JudgedEntry, judgeForeign } from '../../archive/foreign-entries.ts'
 import { readForeignZip } from '../../archive/foreign-zip.ts'
 import { type Finding, fail, throwIfErrors } from '../../errors.ts'
 import { DEFAULT_LIMITS } from '../../format/limits.ts'
+import type { StoredContent } from '../read-file.js'
 import type { FetchedWheel } from './fetch-wheels.ts'
 import { canonicalName } from './markers.ts'
 import { type AddonTag, addonTag } from './native-tag.ts'
 import { headerFields, parseMetadata, parseRecord, type WheelMetadata, wheelTags } from './wheel-metadata.ts'
 
 /** A file as installing the wheel would lay it, below the folder for libraries. */
-export interface WheelFile extends Omit<ForeignContent, 'content'> {
+export interface WheelFile extends StoredContent {
   readonly path: string
   readonly size: number
   /** Hex. */
@@ -46,32 +47,35 @@ export async function readWheel({ file, bytes }: FetchedWheel): Promise<Wheel> {
 
   const info = infoFolder(entries)
   if (info === undefined) throw invalid('it must hold one .dist-info folder')
-  const read = new Map<string, ForeignContent>()
-  for (const entry of entries) read.set(entry.path, await readForeign(entry))
-  const text = (name: string) => read.get(`${info}/${name}`)?.content.toString('utf8')
-
-  const metadata = parseMetadata(text('METADATA') ?? '')
+  const { files, texts } = await readFiles(entries, info)
+  const metadata = parseMetadata(texts.get('METADATA') ?? '')
   if (!metadata) throw invalid('METADATA must have a name and a version')
-  const major = headerFields(text('WHEEL') ?? '').find(([name]) => name === 'wheel-version')?.[1]
-  if (!major?.startsWith('1.')) throw invalid(`its format must be of version 1, got ${major ?? 'none'}`)
-  const wrong = checkRecord(parseRecord(text('RECORD') ?? ''), read, info)
+  const format = headerFields(texts.get('WHEEL') ?? '').find(([name]) => name === 'wheel-version')?.[1]
+  if (!format?.startsWith('1.')) throw invalid(`its format must be of version 1, got ${format ?? 'none'}`)
+  const wrong = checkRecord(parseRecord(texts.get('RECORD') ?? ''), files, info)
   if (wrong !== undefined) throw invalid(wrong)
 
-  const files: WheelFile[] = []
-  for (const [name, { content, stored, method }] of read) {
-    const path = installedPath(name, info)
-    if (path === undefined || isNeedless(path, info)) continue
+  const installed = files.flatMap((entry): WheelFile[] => {
+    const path = installedPath(entry.path, info)
+    if (path === undefined || isNeedless(path, info)) return []
     const addon = addonTag(path, tags)
-    files.push({
-      path,
-      stored,
-      method,
-      size: content.length,
-      sha256: sha256(content, 'hex'),
-      ...(addon ? { addon } : {}),
-    })
+    return [{ ...entry, path, ...(addon ? { addon } : {}) }]
+  })
+  return { ...metadata, id: canonicalName(metadata.name), info, files: installed }
+}
+
+/** Every file as it stands in the zip, its content looked at once; the content of the metadata as text. */
+async function readFiles(entries: readonly JudgedEntry[], info: string) {
+  const files: Omit<WheelFile, 'addon'>[] = []
+  const texts = new Map<string, string>()
+  for (const entry of entries) {
+    const { content, stored, method } = await readForeign(entry)
+    const sha256 = createHash('sha256').update(content).digest('hex')
+    // Bytes of their own: a view would keep the whole wheel, and take it along into the thread that compresses it.
+    files.push({ path: entry.path, stored: new Uint8Array(stored), method, size: content.length, sha256 })
+    if (entry.path.startsWith(`${info}/`)) texts.set(entry.path.slice(info.length + 1), content.toString('utf8'))
   }
-  return { ...metadata, id: canonicalName(metadata.name), info, files }
+  return { files, texts }
 }
 
 function infoFolder(entries: readonly JudgedEntry[]): string | undefined {
@@ -83,16 +87,18 @@ function infoFolder(entries: readonly JudgedEntry[]): string | undefined {
 /** RECORD lists every file but its own signatures, with its hash. What is wrong, if anything. */
 function checkRecord(
   record: ReadonlyMap<string, string>,
-  files: ReadonlyMap<string, ForeignContent>,
+  files: readonly WheelFile[],
   info: string,
 ): string | undefined {
   const own = new Set(['RECORD', 'RECORD.jws', 'RECORD.p7s'].map((name) => `${info}/${name}`))
-  for (const path of record.keys()) if (!files.has(path)) return `RECORD lists ${path}, which it does not hold`
-  for (const [path, { content }] of files) {
+  const held = new Set(files.map(({ path }) => path))
+  for (const path of record.keys()) if (!held.has(path)) return `RECORD lists ${path}, which it does not hold`
+  for (const { path, sha256 } of files) {
     if (own.has(path)) continue
     const hash = record.get(path)
     if (hash === undefined) return `RECORD does not list ${path}`
-    if (hash !== `sha256=${sha256(content, 'base64url')}`) return `${path} must have the hash in RECORD, ${hash}`
+    if (hash !== `sha256=${Buffer.from(sha256, 'hex').toString('base64url')}`)
+      return `${path} must have the hash in RECORD, ${hash}`
   }
   return undefined
 }
@@ -109,8 +115,4 @@ function installedPath(path: string, info: string): string | undefined {
 function isNeedless(path: string, info: string): boolean {
   if (/(?:^|\/)__pycache__\/|\.py[co]$/.test(path)) return true
   return ['INSTALLER', 'REQUESTED', 'direct_url.json'].some((name) => path === `${info}/${name}`)
-}
-
-function sha256(bytes: Uint8Array, encoding: 'hex' | 'base64url'): string {
-  return createHash('sha256').update(bytes).digest(encoding)
 }
