@@ -15,17 +15,17 @@ from zapp.server.server import Server
 App = Callable[..., Any]
 
 
-def hello(environ: "dict[str, Any]", start_response: Any) -> "list[bytes]":
+def hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return reply(start_response, b"hello")
 
 
-def reply(start_response: Any, body: bytes) -> "list[bytes]":
+def reply(start_response: Any, body: bytes) -> list[bytes]:
     # With a length: wsgiref.validate hides that the body is a list of one.
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 
 
-def seen(environ: "dict[str, Any]", start_response: Any) -> "list[bytes]":
+def seen(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Answers with what it sees: texts of environ, and the length of the body."""
     texts = {key: value for key, value in environ.items() if isinstance(value, str)}
     length = 0
@@ -84,7 +84,7 @@ class ServerCase(unittest.TestCase):
 
 
 class Response:
-    def __init__(self, status: int, fields: "dict[str, str]", body: bytes):
+    def __init__(self, status: int, fields: dict[str, str], body: bytes):
         self.status = status
         self.fields = fields
         self.body = body

@@ -92,9 +92,9 @@ REFUSED = [
 
 class Refused(ServerCase):
     def test_what_no_app_gets_to_see(self) -> None:
-        called: "list[str]" = []
+        called: list[str] = []
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             environ["wsgi.input"].read()
             called.append(environ["PATH_INFO"])
             return hello(environ, start_response)
@@ -103,7 +103,9 @@ class Refused(ServerCase):
         for status, data in REFUSED:
             with self.subTest(data[:120]):
                 # Whatever follows must not be answered either.
-                answer = self.exchange(data + (b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n" if data[-2:] == b"\r\n" else b""))
+                answer = self.exchange(
+                    data + (b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n" if data[-2:] == b"\r\n" else b"")
+                )
                 self.assertEqual(int(answer[9:12]), status, answer)
                 self.assertEqual(answer.count(b"\r\nDate: "), 1)
                 self.assertIn(b"\r\nConnection: close\r\n", answer)
@@ -123,9 +125,9 @@ class Environ(ServerCase):
     def setUp(self) -> None:
         self.serve(seen)
 
-    def seen(self, path: str = "/", fields: str = "", line: str = "GET {} HTTP/1.1") -> "dict[str, Any]":
+    def seen(self, path: str = "/", fields: str = "", line: str = "GET {} HTTP/1.1") -> dict[str, Any]:
         head = f"{line.format(path)}\r\nHost: a:80\r\nConnection: close\r\n{fields}\r\n"
-        found: "dict[str, Any]" = ast.literal_eval(Response.parse(self.exchange(head.encode("latin-1"))).body.decode())
+        found: dict[str, Any] = ast.literal_eval(Response.parse(self.exchange(head.encode("latin-1"))).body.decode())
         return found
 
     def test_what_pep_3333_asks_for(self) -> None:
@@ -179,11 +181,18 @@ class Bodies(ServerCase):
                 self.assertNotIn(b"evil", answer)
 
     def test_the_ways_to_read(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> "list[bytes]":
+        def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             if environ["REQUEST_METHOD"] == "GET":
                 return hello(environ, start_response)
             body = environ["wsgi.input"]
-            found = [body.readline(), body.readline(3), body.read(2), next(iter(body)), body.readlines(1), body.readlines()]
+            found = [
+                body.readline(),
+                body.readline(3),
+                body.read(2),
+                next(iter(body)),
+                body.readlines(1),
+                body.readlines(),
+            ]
             found += [body.read(), body.read(5), body.readline()]
             return reply(start_response, repr(found).encode())
 
@@ -200,9 +209,14 @@ class Bodies(ServerCase):
         self.assertIn(expected, self.exchange(head + coded + after))
         # A long one is read from the connection, part by part.
         long = b"y" * 100_000 + b"\n"
-        self.assertIn(repr(b"one\n").encode(), self.exchange(
-            b"POST / HTTP/1.1\r\nHost: a\r\n" + CLOSE + b"Content-Length: %d\r\n\r\n%b%b" % (len(text + long), text, long)
-        ))
+        self.assertIn(
+            repr(b"one\n").encode(),
+            self.exchange(
+                b"POST / HTTP/1.1\r\nHost: a\r\n"
+                + CLOSE
+                + b"Content-Length: %d\r\n\r\n%b%b" % (len(text + long), text, long)
+            ),
+        )
 
     def test_expect(self) -> None:
         self.serve(seen)
@@ -231,9 +245,9 @@ class Bodies(ServerCase):
         self.assertEqual(Response.parse(self.exchange(large)).body, b"hello")
 
     def test_a_client_that_leaves_in_the_middle(self) -> None:
-        failures: "list[BaseException]" = []
+        failures: list[BaseException] = []
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             try:
                 environ["wsgi.input"].read()
             except OSError as error:
@@ -270,7 +284,7 @@ class Connections(ServerCase):
             self.assertTrue(read_all(sock).endswith(b"hello"))
 
     def test_http_1_0(self) -> None:
-        def stream(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def stream(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [("Content-Type", "text/plain")])
             return iter([b"a", b"b"])
 
@@ -288,7 +302,7 @@ class Connections(ServerCase):
         self.assertTrue(self.exchange(b"GET / HTTP/1.0\r\n\r\n").endswith(b"hello"))
 
     def test_a_slow_app_keeps_nobody_waiting(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             if environ["PATH_INFO"] == "/slow":
                 release.recv(1)
             return hello(environ, start_response)
@@ -307,7 +321,7 @@ class Connections(ServerCase):
             self.assertEqual(read_response(sock).body, b"hello")
 
     def test_requests_wait_when_every_thread_is_busy(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             release.recv(1)
             return hello(environ, start_response)
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from typing import Any, Iterator
 
+from zapp.server.access_log import LineLog
 from zapp.server.file_wrapper import FileWrapper
 
 from .server_case import Response, ServerCase, hello, read_response, reply
@@ -31,11 +32,14 @@ class Answers(ServerCase):
     """What PEP 3333 lets an app do."""
 
     def test_lengths(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [("Content-Type", "text/plain")])
-            return {"/list": [b"one"], "/two": [b"one", b"two"], "/none": [], "/parts": iter([b"", b"one", b"", b"two"])}[
-                environ["PATH_INFO"]
-            ]
+            return {
+                "/list": [b"one"],
+                "/two": [b"one", b"two"],
+                "/none": [],
+                "/parts": iter([b"", b"one", b"", b"two"]),
+            }[environ["PATH_INFO"]]
 
         self.serve(app, validate=False)
         for path, length, body in (("/list", "3", b"one"), ("/two", "6", b"onetwo"), ("/none", "0", b"")):
@@ -46,7 +50,7 @@ class Answers(ServerCase):
         self.assertEqual(found.body, b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
 
     def test_no_body(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             status = environ["QUERY_STRING"] or "200"
             start_response(status + " x", [("Content-Length", "5")] if status != "204" else [])
             return [b"hello"]
@@ -61,7 +65,7 @@ class Answers(ServerCase):
         self.assertNotIn("content-length", self.get("/?204").fields)
 
     def test_write_and_a_second_start_response(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [("Content-Type", "text/plain")])
             try:
                 raise KeyError
@@ -77,7 +81,7 @@ class Answers(ServerCase):
         self.assertEqual(found.body, b"4\r\none \r\n4\r\ntwo \r\n5\r\nthree\r\n0\r\n\r\n")
 
     def test_exc_info_after_the_head_ends_the_connection(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             write = start_response("200 OK", [("Content-Type", "text/plain")])
             write(b"one")
             try:
@@ -103,7 +107,7 @@ class Answers(ServerCase):
             ("X-Own", "1"),
         ]
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", fields)
             return [b"x"]
 
@@ -113,7 +117,7 @@ class Answers(ServerCase):
         self.assertEqual(found, {"date": "then", "content-length": "1", "connection": "close"})
 
     def test_an_app_may_end_the_connection(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [("Connection", "close")])
             return [b"x"]
 
@@ -123,7 +127,7 @@ class Answers(ServerCase):
     def test_files(self) -> None:
         data = bytes(range(256)) * 40_000
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             file: Any = open(name, "rb")
             if environ["PATH_INFO"] == "/memory":
                 file.close()
@@ -134,7 +138,7 @@ class Answers(ServerCase):
             start_response("200 OK", [("Content-Length", cut)] if cut else [])
             return environ["wsgi.file_wrapper"](file)
 
-        opened: "list[Any]" = []
+        opened: list[Any] = []
         with tempfile.NamedTemporaryFile() as temp:
             temp.write(data)
             temp.flush()
@@ -152,7 +156,7 @@ class Answers(ServerCase):
         self.assertEqual(b"".join(FileWrapper(io.BytesIO(b"abc"), 2)), b"abc")
 
     def test_a_large_body_for_a_client_that_reads_late(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             return hello(environ, start_response) if environ["PATH_INFO"] == "/" else reply(start_response, b"x" * size)
 
         size = 900_000
@@ -179,24 +183,26 @@ class Misbehaving(ServerCase):
             answer = self.exchange(b"GET /boom?%1b HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
         if status:
             self.assertEqual(int(answer[9:12]), status, answer)
-            self.assertTrue(answer.endswith(b"500 Internal Server Error\nThe app has failed.\n") or status != 500, answer)
+            self.assertTrue(
+                answer.endswith(b"500 Internal Server Error\nThe app has failed.\n") or status != 500, answer
+            )
         self.assertIn(f"tests: GET /boom?%1b: {message}", text.getvalue())
         return answer
 
     def test_raises(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             raise ZeroDivisionError("early")
 
         self.check(app, 500, "ZeroDivisionError: early")
 
     def test_exits(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             sys.exit(3)
 
         self.check(app, 500, "SystemExit: 3")
 
     def test_raises_after_start_response(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [])
             raise ZeroDivisionError("late")
 
@@ -207,7 +213,7 @@ class Misbehaving(ServerCase):
             yield b"one"
             raise ZeroDivisionError("in the body")
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [])
             return body
 
@@ -221,7 +227,7 @@ class Misbehaving(ServerCase):
             yield b"one"
             raise ZeroDivisionError
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [])
             return parts()
 
@@ -234,7 +240,7 @@ class Misbehaving(ServerCase):
             def close(self) -> None:
                 raise ZeroDivisionError("closing")
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [("Connection", "close")])
             return Bad(iter([b"x"]))
 
@@ -244,20 +250,20 @@ class Misbehaving(ServerCase):
         self.check(lambda environ, start_response: [b"x"], 500, "RuntimeError: the app did not call start_response")
 
     def test_returns_nothing(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [])
 
         self.check(app, 500, "TypeError: ")
 
     def test_returns_str(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [])
             return ["text"]
 
         self.check(app, 500, "TypeError: a body must be bytes, got str")
 
     def test_bad_heads(self) -> None:
-        heads: "list[tuple[Any, Any]]" = [
+        heads: list[tuple[Any, Any]] = [
             ("200 OK", [("X", "a\r\nSet-Cookie: b=c")]),
             ("200 OK", [("X", "a\nSet-Cookie: b=c")]),
             ("200 OK", [("X", "a\rb")]),
@@ -277,7 +283,7 @@ class Misbehaving(ServerCase):
             (200, []),
         ]
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response(*heads[int(environ["QUERY_STRING"])])
             return [b"x"]
 
@@ -289,7 +295,7 @@ class Misbehaving(ServerCase):
                 self.assertIn("Error: ", text.getvalue())
 
     def test_a_body_that_is_too_long_is_cut(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [("Content-Length", "3")])
             return iter([b"on", b"e two", b"three"])
 
@@ -297,7 +303,7 @@ class Misbehaving(ServerCase):
         self.assertTrue(answer.endswith(b"\r\n\r\none"), answer)
 
     def test_a_body_that_is_too_short_ends_the_connection(self) -> None:
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", [("Content-Length", "30")])
             return iter([b"one"])
 
@@ -309,7 +315,7 @@ class Misbehaving(ServerCase):
             while True:
                 yield b"x" * 100_000
 
-        def app(environ: "dict[str, Any]", start_response: Any) -> Any:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
             if environ["PATH_INFO"] == "/":
                 return hello(environ, start_response)
             start_response("200 OK", [])
@@ -328,7 +334,7 @@ class Misbehaving(ServerCase):
 
 class Log(ServerCase):
     def test_one_line_for_each_request(self) -> None:
-        self.serve(hello, logs=True)
+        self.serve(hello, log=LineLog())
         with self.errors() as text:
             self.get('/a"b%00')
             self.status(b"\x00\r\n\r\n")

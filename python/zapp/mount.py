@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Callable, Iterable, NamedTuple, Optional, Sequence, Union
 
@@ -169,7 +170,13 @@ class Mount:
         path_info = skip_segments(path.raw, count_segments(prefix))
         if is_scheme_relative(path_info):
             return self.error(400, request)
-        return EntryCall(entry, in_mount(encode_path(prefix), request.mount), path_info, path.query, route)
+        return EntryCall(entry, _script_name(prefix, request.mount), path_info, path.query, route)
+
+
+@lru_cache(maxsize=256)
+def _script_name(prefix: str, mount: str) -> str:
+    """As URL text. There are few: a prefix is one of the routes'."""
+    return in_mount(encode_path(prefix), mount)
 
 
 def _compile(archive: Archive, route: Route) -> _Compiled:

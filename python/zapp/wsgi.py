@@ -16,6 +16,9 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+#: Key of environ: the request-target in origin form. No client can name it, and nothing else is called that.
+RAW_TARGET = "zapp.request_target"
+
 _log = logging.getLogger("zapp")
 
 
@@ -68,10 +71,13 @@ class Application:
 def request_of(environ: Environ, mount: str) -> Request:
     """
     What a WSGI server tells about a request. The path is decoded already (FORMAT.md §Request paths): one character is
-    one byte of it.
+    one byte of it. Our own server tells the target as it was sent.
     """
-    script, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
-    target = target_of((script + path).encode("latin-1") or b"/", environ.get("QUERY_STRING", ""))
+    script = environ.get("SCRIPT_NAME", "")
+    target = environ.get(RAW_TARGET)
+    if target is None:
+        path = script + environ.get("PATH_INFO", "")
+        target = target_of(path.encode("latin-1") or b"/", environ.get("QUERY_STRING", ""))
     return Request(environ["REQUEST_METHOD"], target, lambda name: _header(environ, name), _whole_mount(script, mount))
 
 
@@ -80,6 +86,8 @@ def _whole_mount(script: str, mount: str) -> str:
     The mount that the app was loaded with and the one that the container has cut off already, together. Where the
     latter ends in the former, it is the same mount, said twice.
     """
+    if not script:
+        return mount
     data = script.encode("latin-1")
     try:
         outer = data.decode("utf-8")
@@ -95,10 +103,16 @@ def _header(environ: Environ, name: str) -> Optional[str]:
 
 def _environ_of(call: EntryCall, environ: Environ) -> Environ:
     changed = dict(environ)
-    changed["SCRIPT_NAME"] = unquote_to_bytes(call.script_name).decode("latin-1")
-    changed["PATH_INFO"] = unquote_to_bytes(call.path_info).decode("latin-1")
+    # It says nothing about what is left of the path.
+    changed.pop(RAW_TARGET, None)
+    changed["SCRIPT_NAME"] = _decoded(call.script_name)
+    changed["PATH_INFO"] = _decoded(call.path_info)
     changed["QUERY_STRING"] = call.query[1:]
     return changed
+
+
+def _decoded(text: str) -> str:
+    return unquote_to_bytes(text).decode("latin-1") if "%" in text else text
 
 
 def _with_headers(start_response: StartResponse, headers: tuple[Header, ...]) -> StartResponse:

@@ -47,6 +47,7 @@ def _count(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
+    from ..server.balance import Balance
     from ..server.child import run_child
     from ..server.listener import Origin, listen_tcp
     from ..server.prefork import Prefork
@@ -63,24 +64,26 @@ def run(options: argparse.Namespace) -> int:
         host, port = listener.getsockname()[:2]
         origin = Origin(host, str(port), multithread=threads > 1, multiprocess=processes > 1)
 
-        def child(master: socket.socket) -> int:
+        def child(master: socket.socket, balance: Balance) -> int:
             return run_child(
                 app,
                 listener,
                 origin,
                 master,
+                balance,
                 threads=threads,
                 max_requests=options.max_requests,
                 timeout=options.timeout,
                 logs=not options.quiet,
             )
 
-        return Prefork(processes, child, lambda: _greet(app, host, port)).run()
+        return Prefork(processes, child, lambda: _greet(app, host, port), listener.close).run()
 
 
 def _run_asgi(options: argparse.Namespace, config: "dict[str, str]") -> int:
     """By uvicorn or hypercorn; ``--threads`` and ``--timeout`` are settings of the other server."""
     from ..runners.serve_asgi import run_asgi_child
+    from ..server.balance import Balance
     from ..server.listener import listen_tcp
     from ..server.prefork import Prefork
 
@@ -93,12 +96,10 @@ def _run_asgi(options: argparse.Namespace, config: "dict[str, str]") -> int:
     with listen_tcp(options.host, options.port) as listener:
         host, port = listener.getsockname()[:2]
 
-        def child(master: socket.socket) -> int:
-            return run_asgi_child(
-                app, listener, master, max_requests=options.max_requests, logs=not options.quiet
-            )
+        def child(master: socket.socket, _: Balance) -> int:
+            return run_asgi_child(app, listener, master, max_requests=options.max_requests, logs=not options.quiet)
 
-        return Prefork(processes, child, lambda: _greet(app, host, port)).run()
+        return Prefork(processes, child, lambda: _greet(app, host, port), listener.close).run()
 
 
 def _greet(app: "Application | AsgiApplication", host: str, port: int) -> None:

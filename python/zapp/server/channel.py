@@ -6,7 +6,7 @@ import os
 import select
 import socket
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Optional, Tuple
+from typing import Any, Callable, Deque, Optional, Tuple
 
 _READ = 64 * 1024
 #: Descriptors that may come with one read. Node sends one with a message.
@@ -14,7 +14,7 @@ _MAX_DESCRIPTORS = 16
 #: Seconds for the parent to read what is said to it.
 _PATIENCE = 10.0
 
-Message = Dict[str, Any]
+Message = dict[str, Any]
 
 
 class Channel:

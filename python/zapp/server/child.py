@@ -5,6 +5,8 @@ import signal
 import socket
 
 from ..wsgi import Application
+from .access_log import LineLog
+from .balance import Balance
 from .listener import Origin
 from .respond import Responder
 from .server import Server
@@ -20,6 +22,7 @@ def run_child(
     listener: socket.socket,
     origin: Origin,
     master: socket.socket,
+    balance: Balance,
     *,
     threads: int,
     max_requests: int,
@@ -37,7 +40,8 @@ def run_child(
     """
     catch_interrupts()
     app.start()
-    server = Server(Responder(app, app.manifest.name, app.mount, logs=logs), threads)
+    server = Server(Responder(app, app.manifest.name, app.mount, log=LineLog() if logs else None), threads)
+    server.balance = balance
     server.listen(listener, origin)
 
     def say(message: bytes) -> None:

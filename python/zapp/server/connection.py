@@ -58,9 +58,9 @@ class Connection:
         self.socket = sock
         self.descriptor = sock.fileno()
         self.origin = origin
-        self.environ: "dict[str, Any]" = origin.environ_of(sock)
+        self.environ: dict[str, Any] = origin.environ_of(sock)
         self.buffer = buffer
-        self.out: "bytes | memoryview" = b""
+        self.out: bytes | memoryview = b""
         self.state = "head"
         self.line: Optional[RequestLine] = None
         self.fields: Optional[Fields] = None
@@ -81,7 +81,7 @@ class Connection:
         self.sent = 0
         self._block: Optional[bytes] = None
         #: What environ begins with in each request that has the same fields as the last one: most have.
-        self.template: Optional["dict[str, Any]"] = None
+        self.template: Optional[dict[str, Any]] = None
 
     def parse(self) -> bool:
         """
@@ -99,11 +99,11 @@ class Connection:
             self._refuse_early(data[: MAX_HEAD + 4])
             return False
         line_end = data.find(b"\r\n")
-        if not is_sound(data[:end]):
-            raise Refusal(400, "The head has control characters in it.")
         line = parse_line(data[:line_end].decode("latin-1"))
         block = data[line_end + 2 : end]
         if block != self._block:
+            if not is_sound(block):
+                raise Refusal(400, "The head has control characters in it.")
             self._block = None
             self.fields = parse_fields(block.decode("latin-1"))
             self.template = None
@@ -173,7 +173,7 @@ class Connection:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n", False)
             self.sent = 0
 
-    def send(self, data: "bytes | memoryview", is_last: bool) -> None:
+    def send(self, data: bytes | memoryview, is_last: bool) -> None:
         """
         Blocks until the client has taken it. Of the last part, ``out`` keeps what it does not take at once.
 

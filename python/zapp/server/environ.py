@@ -5,13 +5,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ..request_path import judge_request_path, origin_form
+from ..wsgi import RAW_TARGET
 from .connection import Connection
 from .refusal import Refusal
 
-Environ = "dict[str, Any]"
 
-
-def request_environ(connection: Connection, strip: "str | None") -> "dict[str, Any]":
+def request_environ(connection: Connection, strip: str | None) -> dict[str, Any]:
     """
     What PEP 3333 calls environ, for the request that the connection has read.
 
@@ -34,6 +33,8 @@ def request_environ(connection: Connection, strip: "str | None") -> "dict[str, A
         if form is None:
             raise Refusal(400, "The address is not valid here.")
         target = form
+    if strip is None:
+        environ[RAW_TARGET] = target
     raw, _, query = target.partition("?")
     environ["REQUEST_METHOD"] = method
     environ["PATH_INFO"] = unquote_to_bytes(raw).decode("latin-1") if "%" in raw else raw
@@ -54,7 +55,7 @@ def request_environ(connection: Connection, strip: "str | None") -> "dict[str, A
     return environ
 
 
-def _template(connection: Connection) -> "dict[str, Any]":
+def _template(connection: Connection) -> dict[str, Any]:
     fields = connection.fields
     assert fields is not None
     environ = {**connection.environ, **fields.environ}
@@ -69,7 +70,7 @@ def _template(connection: Connection) -> "dict[str, Any]":
     return environ
 
 
-def _believe(environ: "dict[str, Any]", forwarded: Any) -> None:
+def _believe(environ: dict[str, Any], forwarded: Any) -> None:
     """Takes from our own front who the client is and what it has asked for."""
     # The last one is who has spoken to the front.
     environ["REMOTE_ADDR"] = forwarded.get("x-forwarded-for", "").rpartition(",")[2].strip()

@@ -23,7 +23,7 @@ _VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
 #: Bytes of a head that are not CR, LF or another control character.
-_PLAIN = bytes(byte for byte in range(256) if byte == 9 or 32 <= byte != 127)
+PLAIN = bytes(byte for byte in range(256) if byte == 9 or 32 <= byte != 127)
 
 #: Twice in one request these mean different things to different readers (RFC 9112 §6.3, §3.2).
 _ONCE = frozenset(["HTTP_HOST", "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_AUTHORIZATION"])
@@ -57,7 +57,7 @@ class Fields(NamedTuple):
 
 def is_sound(head: bytes) -> bool:
     """No control characters, and CR and LF only together (RFC 9112 §2.2: a bare CR is invalid; here a bare LF is)."""
-    rest = head.translate(None, _PLAIN)
+    rest = head.translate(None, PLAIN)
     return rest == b"\r\n" * (len(rest) >> 1)
 
 
@@ -79,7 +79,7 @@ def parse_line(line: str) -> RequestLine:
 def _bad_line(line: str) -> Refusal:
     parts = line.split(" ")
     if len(parts) == 3 and _TOKEN.fullmatch(parts[0]):
-        if _VERSION.fullmatch(parts[2]) and parts[2][5] != "1" or parts[2] > "HTTP/1.1" and _VERSION.fullmatch(parts[2]):
+        if _VERSION.fullmatch(parts[2]) and parts[2] not in ("HTTP/1.0", "HTTP/1.1"):
             return Refusal(505, "This server speaks HTTP/1.1.")
         if parts[0] not in _METHODS:
             return Refusal(501, "This method is not known.")
@@ -94,8 +94,8 @@ def parse_fields(block: str) -> Fields:
     lines = block.split("\r\n") if block else []
     if len(lines) > MAX_FIELDS:
         raise Refusal(431, f"More than {MAX_FIELDS} header fields.")
-    environ: "dict[str, str]" = {}
-    forwarded: "dict[str, str]" = {}
+    environ: dict[str, str] = {}
+    forwarded: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         key = _keys.get(name) or _key_of(name)
@@ -111,7 +111,7 @@ def parse_fields(block: str) -> Fields:
     return _judge(environ, {name[1:]: value for name, value in forwarded.items()})
 
 
-def _judge(environ: "dict[str, str]", forwarded: "dict[str, str]") -> Fields:
+def _judge(environ: dict[str, str], forwarded: dict[str, str]) -> Fields:
     host = environ.get("HTTP_HOST")
     if host is not None and not _HOST.fullmatch(host):
         raise Refusal(400, "Host is missing or no host.")
@@ -134,7 +134,7 @@ def _judge(environ: "dict[str, str]", forwarded: "dict[str, str]") -> Fields:
     return Fields(environ, forwarded, host, length, expect is not None, "close" in wanted, "keep-alive" in wanted)
 
 
-def _length(environ: "dict[str, str]") -> int:
+def _length(environ: dict[str, str]) -> int:
     coding = environ.pop("HTTP_TRANSFER_ENCODING", None)
     length = environ.get("CONTENT_LENGTH")
     if coding is not None:
@@ -155,7 +155,7 @@ def _length(environ: "dict[str, str]") -> int:
 
 
 #: Keys of environ by name as it was sent: nearly every name has been seen before.
-_keys: "dict[str, str]" = {}
+_keys: dict[str, str] = {}
 #: Names are the clients' choice, so what is remembered of them is bounded.
 _MAX_KEYS = 1000
 

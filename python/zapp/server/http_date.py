@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-_last: "tuple[int, str]" = (0, "")
+_last: tuple[int, str] = (0, "")
 
 
 def http_date() -> str:

@@ -32,7 +32,7 @@ class Origin:
         self.is_handed_over = is_handed_over
         #: Its connections end with their next response.
         self.is_ending = False
-        self._environ: "dict[str, Any]" = {
+        self._environ: dict[str, Any] = {
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "http",
             "wsgi.errors": sys.stderr,
@@ -50,7 +50,7 @@ class Origin:
             "CONTENT_LENGTH": "",
         }
 
-    def environ_of(self, sock: socket.socket) -> "dict[str, Any]":
+    def environ_of(self, sock: socket.socket) -> dict[str, Any]:
         """What all requests of one connection have in common."""
         environ = dict(self._environ)
         if self.is_trusted:

@@ -44,8 +44,8 @@ class EpollPoller:
         self._edges = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
     def watch(self, descriptor: int) -> None:
-        # Of several processes that wait for one listener not all are woken.
-        self._epoll.register(descriptor, select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0))
+        # Without EPOLLEXCLUSIVE: where several processes wait for one listener, the one that is woken may decline.
+        self._epoll.register(descriptor, select.EPOLLIN)
 
     def add(self, descriptor: int) -> None:
         self._epoll.register(descriptor, self._edges)
@@ -75,7 +75,7 @@ class SelectorPoller:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._watched: "set[int]" = set()
+        self._watched: set[int] = set()
 
     def watch(self, descriptor: int) -> None:
         self._watched.add(descriptor)

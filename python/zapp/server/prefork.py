@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
+from .balance import Balance
+
 #: Seconds between a child that dies and the one that takes its place: doubled up to the second, while they die young.
 _PAUSE, _MAX_PAUSE = 0.1, 30.0
 #: Seconds after which a child is not young any more.
@@ -20,6 +22,7 @@ _STOP = 12.0
 @dataclass
 class _Child:
     pid: int
+    slot: int
     #: Each byte is a message: ready R, retire T, to the master; drain D, recycle C, to the child.
     socket: socket.socket
     started: float = field(default_factory=time.monotonic)
@@ -36,15 +39,27 @@ class Prefork:
     successor is ready, so there is always somebody who accepts.
     """
 
-    def __init__(self, processes: int, child: Callable[[socket.socket], int], on_ready: Callable[[], None]):
+    def __init__(
+        self,
+        processes: int,
+        child: Callable[[socket.socket, Balance], int],
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None],
+    ):
         """
-        :param child: what a child does, with its socket to the master; returns its exit code
+        :param child: what a child does, with its socket to the master and its share of all connections; returns its
+            exit code
         :param on_ready: called once, when all children are ready for the first time
+        :param on_stop: called in the master when the children are told to end
         """
         self._processes = processes
         self._child = child
         self._on_ready = on_ready
-        self._children: "dict[int, _Child]" = {}
+        self._on_stop = on_stop
+        # Twice as many: each may be about to end while its successor is there already.
+        self._slots = set(range(2 * processes))
+        self._balance = Balance(2 * processes)
+        self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
         self._has_started = False
         self._was_ready = False
@@ -86,7 +101,8 @@ class Prefork:
     def _missing(self) -> int:
         # The first one alone: what is wrong is told once, and the run tree is built once.
         wanted = self._processes if self._has_started else 1
-        return wanted - sum(not (child.retires or child.leaves) for child in self._children.values())
+        missing = wanted - sum(not (child.retires or child.leaves) for child in self._children.values())
+        return min(missing, len(self._slots))
 
     def _timeout(self) -> Optional[float]:
         until = self._stops_at or (self._start_at if self._missing() > 0 else 0.0)
@@ -94,15 +110,17 @@ class Prefork:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
+        slot = self._slots.pop()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             ours.close()
             self._forget()
-            sys.exit(self._child(theirs))
+            self._balance.enter(slot)
+            sys.exit(self._child(theirs, self._balance))
         theirs.close()
-        child = self._children[pid] = _Child(pid, ours)
+        child = self._children[pid] = _Child(pid, slot, ours)
         self._selector.register(ours, selectors.EVENT_READ, child)
 
     def _forget(self) -> None:
@@ -151,9 +169,12 @@ class Prefork:
             self._stop()
 
     def _stop(self) -> None:
-        self._stops_at = self._stops_at or time.monotonic() + _STOP
+        if self._stops_at:
+            return
+        self._stops_at = time.monotonic() + _STOP
         for child in self._children.values():
             self._tell(child, b"D")
+        self._on_stop()
 
     def _tell(self, child: _Child, message: bytes) -> None:
         child.leaves = True
@@ -176,6 +197,8 @@ class Prefork:
             if child.socket in self._selector.get_map():
                 self._selector.unregister(child.socket)
             child.socket.close()
+            self._balance.leave(child.slot)
+            self._slots.add(child.slot)
             if not child.leaves:
                 self._died(child, os.waitstatus_to_exitcode(status))
 

@@ -16,19 +16,19 @@ class Refusal(Exception):
         self.allow = allow
 
 
-def refusal_response(status: int, text: str, head_only: bool = False, close: bool = True, allow: str = "") -> bytes:
-    """The whole response, as the host for Node writes it."""
-    body = f"{status} {reason(status)}\n{text}\n".encode("ascii")
+def refusal_response(refusal: Refusal, *, is_head: bool) -> bytes:
+    """The whole response, after which the connection ends; as the host for Node writes it."""
+    status = f"{refusal.status} {reason(refusal.status)}"
+    body = f"{status}\n{refusal.text}\n".encode("ascii")
     fields = [
-        f"HTTP/1.1 {status} {reason(status)}",
+        f"HTTP/1.1 {status}",
         f"Date: {http_date()}",
         "Content-Type: text/plain; charset=utf-8",
         "X-Content-Type-Options: nosniff",
         "Cache-Control: no-store",
+        *([f"Allow: {refusal.allow}"] if refusal.allow else []),
         f"Content-Length: {len(body)}",
+        "Connection: close",
+        "\r\n",
     ]
-    if allow:
-        fields.append(f"Allow: {allow}")
-    if close:
-        fields.append("Connection: close")
-    return "\r\n".join([*fields, "\r\n"]).encode("ascii") + (b"" if head_only else body)
+    return "\r\n".join(fields).encode("ascii") + (b"" if is_head else body)

@@ -5,7 +5,7 @@ import time
 import traceback
 from typing import Any, Callable, Optional
 
-from .access_log import access_line
+from .access_log import AccessLog
 from .connection import ClientGone, Connection
 from .environ import request_environ
 from .refusal import Refusal, refusal_response
@@ -17,24 +17,25 @@ WsgiApp = Callable[..., Any]
 class Responder:
     """Calls the app for one request after the other, from any thread, and answers in its place where it does not."""
 
-    def __init__(self, app: WsgiApp, name: str, mount: str, *, strip: Optional[str] = None, logs: bool = False):
+    def __init__(
+        self, app: WsgiApp, name: str, mount: str, *, strip: Optional[str] = None, log: Optional[AccessLog] = None
+    ):
         """
         :param name: of the app, for messages
         :param mount: for the access log
         :param strip: see :func:`request_environ`
-        :param logs: one line for each request, on stderr
         """
         self._app = app
         self._name = name
         self._mount = mount or "/"
         self._strip = strip
-        self._lines: "Optional[list[str]]" = [] if logs else None
+        self.log = log
         self.served = 0
 
     def respond(self, connection: Connection) -> None:
         """Never raises. The state is ``running`` afterwards, or ``broken``."""
         connection.state = "running"
-        started = time.time() if self._lines is not None else 0.0
+        started = time.time() if self.log else 0.0
         self.served += 1
         if connection.origin.is_ending:
             connection.closes = True
@@ -52,27 +53,27 @@ class Responder:
                 self._close(connection, result)
         if response.excess:
             self._tell_of(connection, f"the body is {response.excess} bytes longer than its Content-Length")
-        if self._lines is not None:
-            self._log(connection, response.status, started)
+        if self.log:
+            self.log.add(connection, response.status, started, self._mount)
 
     def refuse(self, connection: Connection, refusal: Refusal) -> None:
-        """Answers a request that no app gets to see."""
-        method = connection.line.method if connection.line else ""
-        data = refusal_response(refusal.status, refusal.text, method == "HEAD", True, refusal.allow or "")
+        """Answers what no app gets to see. Of what was no request there may be no line."""
         started = time.time()
-        connection.closes = True
-        try:
-            connection.send(data, True)
-        except ClientGone:
-            connection.state = "broken"
-        if self._lines is not None:
-            self._log(connection, refusal.status, started, "-")
+        self._refuse(connection, refusal)
+        if self.log:
+            self.log.add(connection, refusal.status, started, "-")
 
     def flush_log(self) -> None:
-        if self._lines:
-            lines, self._lines = self._lines, []
-            sys.stderr.write("".join(lines))
-            sys.stderr.flush()
+        if self.log:
+            self.log.flush()
+
+    def _refuse(self, connection: Connection, refusal: Refusal) -> None:
+        method = connection.line.method if connection.line else ""
+        connection.closes = True
+        try:
+            connection.send(refusal_response(refusal, is_head=method == "HEAD"), True)
+        except ClientGone:
+            connection.state = "broken"
 
     def _failed(self, connection: Connection, response: Response, error: BaseException) -> None:
         body_error = connection.body.error if connection.body else None
@@ -88,14 +89,7 @@ class Responder:
             connection.state = "broken"
             return
         response.status = refusal.status
-        self.refuse_quietly(connection, refusal)
-
-    def refuse_quietly(self, connection: Connection, refusal: Refusal) -> None:
-        lines, self._lines = self._lines, None
-        try:
-            self.refuse(connection, refusal)
-        finally:
-            self._lines = lines
+        self._refuse(connection, refusal)
 
     def _close(self, connection: Connection, result: Any) -> None:
         close = getattr(result, "close", None)
@@ -116,7 +110,3 @@ class Responder:
     def tell(self, what: str) -> None:
         sys.stderr.write(f"{self._name}: {what}\n")
         sys.stderr.flush()
-
-    def _log(self, connection: Connection, status: int, started: float, app: "str | None" = None) -> None:
-        assert self._lines is not None
-        self._lines.append(access_line(connection, status, started, app or self._mount))

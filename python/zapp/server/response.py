@@ -6,7 +6,7 @@ from typing import Any, Callable, Iterable, List, Optional, Tuple
 
 from .connection import Connection
 from .file_wrapper import FileWrapper
-from .head import is_sound
+from .head import PLAIN
 from .http_date import http_date
 
 _STATUS = re.compile(r"[2-5][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
@@ -21,7 +21,7 @@ _SPECIAL = {
     **dict.fromkeys("keep-alive proxy-connection te trailer transfer-encoding upgrade".split(), _DROPPED),
 }
 #: Name as an app writes it → what it is. Apps use few; a limit, in case one makes them up.
-_kinds: "dict[str, int]" = {}
+_kinds: dict[str, int] = {}
 _MAX_KINDS = 1000
 
 
@@ -61,7 +61,7 @@ class Response:
         self._is_head = is_head
         #: 0 until the app has called start_response.
         self.status = 0
-        self._head: "list[str]" = []
+        self._head: list[str] = []
         #: Content-Length, if the app has said one.
         self._length: Optional[int] = None
         #: The head has been sent.
@@ -106,9 +106,9 @@ class Response:
                     continue
                 has_date = True
             lines.append(name + ": " + value)
-        text = "\r\n".join(lines)
-        # One look at all of it: a line more than there are headers is one that somebody smuggled in.
-        if text.count("\n") != len(lines) - 1 or not is_sound(text.encode("latin-1")):
+        # One look at all of it. What is printable in ASCII has no line feed that would begin another field.
+        text = "".join(lines)
+        if not (text.isascii() and text.isprintable()) and text.encode("latin-1").translate(None, PLAIN):
             raise ValueError("a header must not have CR, LF, NUL or another control character in it")
         if not has_date:
             lines.append("Date: " + http_date())

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from typing import Callable, Deque, Optional
 
+from .balance import Balance
 from .connection import ClientGone, Connection
 from .crew import Crew, Member
 from .limits import HEAD_TIMEOUT, IDLE_DRAIN, LINGER_TIMEOUT, MAX_CONNECTIONS, READ, STALL_TIMEOUT
@@ -17,6 +18,10 @@ from .territory import Territory
 
 #: Connections that are accepted before others are looked after again; few, so that they spread over processes.
 _ACCEPT_AT_ONCE = 4
+#: Seconds until connections may have ended, where there are too many of them.
+_RECOVERY = 0.5
+#: Seconds in which other processes may accept first.
+_YIELD = 0.003
 
 
 class Server:
@@ -28,9 +33,9 @@ class Server:
     def __init__(self, responder: Responder, threads: int):
         self._responder = responder
         self._poller = make_poller()
-        self._connections: "dict[int, Connection]" = {}
-        self._listeners: "dict[int, tuple[socket.socket, Origin]]" = {}
-        self._callbacks: "dict[int, Callable[[], None]]" = {}
+        self._connections: dict[int, Connection] = {}
+        self._listeners: dict[int, tuple[socket.socket, Origin]] = {}
+        self._callbacks: dict[int, Callable[[], None]] = {}
         #: Requests that have been read and wait for a thread.
         self._ready: Deque[Connection] = deque()
         #: Connections that other threads are done with.
@@ -45,9 +50,13 @@ class Server:
         self.watch(self._ear.fileno(), self._hear)
         self._next_tick = 0.0
         self._pauses_accept = False
+        self._accept_at = 0.0
+        #: Among the processes that accept from the same listener.
+        self.balance: Optional[Balance] = None
         self._drains = False
         self._is_gentle = False
-        self._leaves = False
+        self._is_leaving = False
+        self._gives_back = False
         self._deadline = float("inf")
         self._retire_after = 0
         self._on_retire: Callable[[], None] = lambda: None
@@ -55,6 +64,7 @@ class Server:
         self.territory = Territory()
         #: Takes a connection, and what was read of it, that was handed over.
         self.hand_back: Callable[[socket.socket, bytes], None] = lambda sock, data: sock.close()
+        self.on_left: Callable[[], None] = lambda: None
         #: Whether nothing has to be waited for but connections.
         self.may_end: Callable[[], bool] = lambda: True
         #: Called with each signal that this process gets.
@@ -120,7 +130,11 @@ class Server:
 
     def adopt(self, sock: socket.socket, origin: Origin, data: bytes) -> None:
         """Takes over a connection of which others have read something already."""
-        self._open(sock, origin, data)
+        if self._gives_back:
+            # It was on its way when we were told to part with them.
+            self.hand_back(sock, data)
+        else:
+            self._open(sock, origin, data)
 
     def drain(self, grace: float, *, is_gentle: bool = False) -> None:
         """
@@ -134,6 +148,9 @@ class Server:
         self._drains = True
         self._is_gentle = is_gentle
         for listener, origin in list(self._listeners.values()):
+            # Who has been let in already is served still.
+            while self._accept_one(listener, origin):
+                pass
             self._stop_listening(listener)
             origin.is_ending = True
         for connection in list(self._connections.values()):
@@ -148,17 +165,24 @@ class Server:
             # There is something to hear already, or it has ended.
             pass
 
-    def leave(self) -> None:
+    def leave(self, *, gives_back: bool) -> None:
         """
-        Gives connections that were handed over back, as soon as nothing runs on them. Nobody notices: what was read of
-        a request goes with them.
+        Parts with connections that were handed over, as soon as nothing runs on them. ``on_left`` is called when the
+        last has gone.
+
+        :param gives_back: nobody notices: what was read of a request goes with them. Else they end
         """
-        self._leaves = True
+        self._is_leaving = True
+        self._gives_back = gives_back
         for listener, origin in list(self._listeners.values()):
             if origin.is_handed_over:
                 self._stop_listening(listener)
         for connection in list(self._connections.values()):
-            if connection.origin.is_handed_over and connection.state == "head":
+            if not connection.origin.is_handed_over:
+                continue
+            if not gives_back:
+                self._ask_to_end(connection)
+            elif connection.state == "head":
                 self._hand_back(connection, connection.buffer)
 
     def limit(self, grace: float) -> None:
@@ -172,13 +196,15 @@ class Server:
         listener.close()
 
     def _ask_to_end(self, connection: Connection) -> None:
-        if self._leaves and connection.origin.is_handed_over:
+        if self._gives_back and connection.origin.is_handed_over:
             return
         connection.origin.is_ending = True
         if connection.state == "running":
             connection.closes = True
         elif connection.state == "head" and not connection.buffer:
             connection.deadline = min(connection.deadline, time.monotonic() + IDLE_DRAIN)
+            # Something may have come of which we were not told yet.
+            connection.has_input = True
             self._advance(connection)
 
     # ── the loop ──
@@ -228,12 +254,17 @@ class Server:
         if self._retire_after and self._responder.served >= self._retire_after:
             self._retire_after = 0
             self._on_retire()
+        if self._is_leaving and self.may_end() and not any(c.origin.is_handed_over for c in self._connections.values()):
+            self._is_leaving = False
+            self.on_left()
         if self._drains and not self._connections and self.may_end():
             self._crew.end()
             return
         self._is_polling = True
         # Looked at after the flag is up: who returns a connection later sees the flag, and wakes us.
         timeout: Optional[float] = 0 if has_work or self._returned else 1.0 if self._connections else None
+        if self._pauses_accept and timeout != 0:
+            timeout = max(self._accept_at - time.monotonic(), 0)
         events = self._poller.poll(timeout)
         self._is_polling = False
         connections = self._connections
@@ -246,6 +277,8 @@ class Server:
             elif descriptor in self._callbacks:
                 self._callbacks[descriptor]()
         now = time.monotonic()
+        if self._pauses_accept and now >= self._accept_at:
+            self._resume_accept()
         if now >= self._next_tick:
             self._next_tick = now + 1.0
             self._tick(now)
@@ -268,10 +301,6 @@ class Server:
         for connection in list(self._connections.values()):
             if now >= connection.deadline and connection.state not in ("ready", "running"):
                 self._timed_out(connection)
-        if self._pauses_accept and not self._drains and len(self._connections) < MAX_CONNECTIONS:
-            self._pauses_accept = False
-            for descriptor in self._listeners:
-                self._poller.watch(descriptor)
 
     def _timed_out(self, connection: Connection) -> None:
         if connection.state == "body" or (connection.state == "head" and (connection.buffer or not connection.served)):
@@ -293,24 +322,42 @@ class Server:
 
     def _accept(self, listener: socket.socket, origin: Origin) -> None:
         for _ in range(_ACCEPT_AT_ONCE):
-            try:
-                sock, _ = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            if self.balance and self.balance.is_ahead():
+                self._pause_accept(_YIELD)
                 return
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    # It is still ready: without a pause we would ask again and again.
-                    self._pause_accept()
-                return
-            self._open(sock, origin, b"")
-            if len(self._connections) >= MAX_CONNECTIONS:
-                self._pause_accept()
+            if not self._accept_one(listener, origin):
                 return
 
-    def _pause_accept(self) -> None:
+    def _accept_one(self, listener: socket.socket, origin: Origin) -> bool:
+        """:returns: whether there may be more"""
+        try:
+            sock, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                # It is still ready: without a pause we would ask again and again.
+                self._pause_accept(_RECOVERY)
+            return False
+        self._open(sock, origin, b"")
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._pause_accept(_RECOVERY)
+            return False
+        return True
+
+    def _pause_accept(self, seconds: float) -> None:
         self._pauses_accept = True
+        self._accept_at = time.monotonic() + seconds
         for descriptor in self._listeners:
             self._poller.remove(descriptor)
+
+    def _resume_accept(self) -> None:
+        self._pauses_accept = False
+        for listener, origin in list(self._listeners.values()):
+            self._poller.watch(listener.fileno())
+            if self.balance:
+                # The others have had their turn.
+                self._accept_one(listener, origin)
 
     def _open(self, sock: socket.socket, origin: Origin, data: bytes) -> None:
         try:
@@ -323,6 +370,7 @@ class Server:
             sock.close()
             return
         self._connections[connection.descriptor] = connection
+        self._count()
         self._poller.add(connection.descriptor)
         if data:
             self._advance(connection)
@@ -364,7 +412,7 @@ class Server:
         except Refusal as refusal:
             self._refuse(connection, refusal)
             return
-        if self._drains and not self._is_gentle and connection.state == "head" and not connection.buffer:
+        if connection.origin.is_ending and not self._is_gentle and connection.state == "head" and not connection.buffer:
             self._close(connection)
             return
         self._poller.rearm(connection.descriptor, False)
@@ -426,9 +474,9 @@ class Server:
             self._end(connection)
             return
         connection.next_request()
-        if self._leaves and connection.origin.is_handed_over:
+        if self._gives_back and connection.origin.is_handed_over:
             self._hand_back(connection, connection.buffer)
-        elif connection.buffer or connection.has_input or self._drains:
+        elif connection.buffer or connection.has_input or connection.origin.is_ending:
             self._advance(connection)
         else:
             self._poller.rearm(connection.descriptor, False)
@@ -473,12 +521,18 @@ class Server:
         assert line is not None and fields is not None
         return self.territory.has(line.method, line.target, fields.host)
 
+    def _count(self) -> None:
+        if self.balance:
+            self.balance.tell(len(self._connections))
+
     def _hand_back(self, connection: Connection, data: bytes) -> None:
         del self._connections[connection.descriptor]
+        self._count()
         self._poller.remove(connection.descriptor)
         self.hand_back(connection.socket, data)
 
     def _close(self, connection: Connection) -> None:
         if self._connections.pop(connection.descriptor, None) is not None:
+            self._count()
             self._poller.remove(connection.descriptor)
             connection.socket.close()

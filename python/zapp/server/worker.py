@@ -7,8 +7,9 @@ from typing import Any, Optional
 from ..archive import Archive
 from ..python_entry import PythonEntry
 from ..wsgi import Application
+from .access_log import RecordLog
 from .channel import Channel
-from .child import STOP_GRACE, catch_interrupts, catch_terminate, jittered
+from .child import catch_interrupts, catch_terminate, jittered
 from .listener import Origin, listen_unix
 from .respond import Responder, WsgiApp
 from .server import Server
@@ -60,7 +61,8 @@ class _Worker:
             app = entries[options.entry].get()
         strip = options.mount if options.entry is not None else None
         name = options.archive.manifest.name
-        self._server = Server(Responder(app, name, options.mount, strip=strip), options.threads)
+        self._responder = Responder(app, name, options.mount, strip=strip)
+        self._server = Server(self._responder, options.threads)
         self._has_host = False
         many = options.threads > 1
         self._front = Origin("localhost", "80", multithread=many, multiprocess=True, is_trusted=True)
@@ -74,6 +76,7 @@ class _Worker:
         channel.on_end = self._orphaned
         server.watch(channel.descriptor, channel.receive)
         server.hand_back = self._give_back
+        server.on_left = lambda: channel.say({"type": "drained"})
         server.may_end = lambda: not channel.is_returning
         if self._options.max_requests:
             server.retire_after(jittered(self._options.max_requests), lambda: channel.say({"type": "retire"}))
@@ -83,7 +86,7 @@ class _Worker:
         server.run()
         return 0
 
-    def _told(self, message: "dict[str, Any]", sock: Optional[socket.socket]) -> None:
+    def _told(self, message: dict[str, Any], sock: Optional[socket.socket]) -> None:
         kind = message.get("type")
         if kind == "connection" and sock is not None:
             self._server.adopt(sock, self._handed, str(message.get("head", "")).encode("latin-1"))
@@ -92,20 +95,26 @@ class _Worker:
         elif kind == "territory":
             self._has_host = True
             self._server.territory = Territory.of(message["territory"])
+            self._responder.log = RecordLog(lambda records: self._channel.say({"type": "access", "records": records}))
         elif kind == "drain":
-            self._drain(message["graceMs"] / 1000, bool(message.get("last")))
+            self._drain(message["graceMs"] / 1000, bool(message.get("return")), bool(message.get("last")))
         elif kind == "end":
-            self._server.drain(STOP_GRACE)
+            self._server.drain(float("inf"))
         elif sock is not None:
             sock.close()
 
-    def _drain(self, grace: float, is_last: bool) -> None:
-        """A host has connections that it asks for apps one by one: it says itself when the last of them has ended."""
+    def _drain(self, grace: float, gives_back: bool, is_last: bool) -> None:
+        """
+        A host asks on the private socket for as long as connections that it keeps itself need it, and says when that is
+        over. It takes back what it has handed over, unless nobody is there any more (``is_last``).
+        """
         self._server.limit(grace)
-        if not is_last:
-            self._server.leave()
-        if is_last or not self._has_host:
-            self._server.drain(grace)
+        if self._has_host:
+            self._server.leave(gives_back=not is_last)
+            return
+        if gives_back:
+            self._server.leave(gives_back=True)
+        self._server.drain(grace)
 
     def _give_back(self, sock: socket.socket, data: bytes) -> None:
         self._channel.give_back(sock, {"type": "return", "head": data.decode("latin-1")})
