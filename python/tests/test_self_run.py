@@ -164,6 +164,33 @@ class SelfRun(WsgiCase):
         self.assertIn("NEED_COMMAND", unmet.log)
         self.assertNotIn("Traceback", unmet.log)
 
+    def test_cgi_calls_an_asgi_app_too(self) -> None:
+        code = """
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        scope["state"]["pool"] = "open"
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("pool closed")
+        return await send({"type": "lifespan.shutdown.complete"})
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message["body"]), message["more_body"]
+    seen = [scope["root_path"], scope["path"], scope["query_string"].decode(), scope["state"]["pool"], str(size)]
+    await send({"type": "http.response.start", "status": 201, "headers": [(b"x-own", dict(scope["headers"])[b"x-a"])]})
+    await send({"type": "http.response.body", "body": "|".join(seen).encode(), "more_body": True})
+    await send({"type": "http.response.body"})
+"""
+        file = self.pack({"entry": {"type": "asgi", "app": "zt_asgi:application"}}, {"zt_asgi.py": code})
+        found = self.cgi(file, "/caf\u00e9", "POST", b"x" * 200_000, QUERY_STRING="a=%2F", HTTP_X_A="1")
+        expected = "/cgi-bin/shop.zapp|/cgi-bin/shop.zapp/caf\u00e9|a=%2F|open|200000"
+        self.assertEqual((found.headers["Status"], found.body.decode()), ("201 Created", expected))
+        self.assertEqual(found.headers["x-own"], "1")
+        self.assertIn("pool closed", found.log)
+        self.assertEqual(self.cgi(file, "/a.txt").status, 200)
+
     def test_cgi_ends_quietly_when_the_client_has_gone(self) -> None:
         meta = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "PATH_INFO": "/endless"}
         with subprocess.Popen(

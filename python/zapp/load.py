@@ -61,10 +61,23 @@ def load_asgi(
     :param mount: as for :func:`load`, with the server's ``root_path`` in place of SCRIPT_NAME
     :raises ZappError: as :func:`load`
     """
-    # asyncio is half of what a CGI script would import.
+    return _asgi(_load(given, mount, config or {}, ASGI, cache, data, limits))
+
+
+def load_either(
+    given: Input, mount: str, config: Mapping[str, str], cache: Optional[str], data: Optional[str]
+) -> "Application | AsgiApplication":
+    """For a program that can call both: an application of ASGI where an entry point is one. As :func:`load`."""
+    loaded = _load(given, mount, config, ASGI, cache, data, DEFAULT_LIMITS)
+    types = {entry["type"] for entry in loaded.archive.manifest.entries.values()}
+    return _asgi(loaded) if "asgi" in types else Application(*loaded)
+
+
+def _asgi(loaded: "Loaded") -> "AsgiApplication":
+    # Where it is wanted only: asyncio is half of what a CGI program would import.
     from .asgi import AsgiApplication
 
-    return AsgiApplication(*_load(given, mount, config or {}, ASGI, cache, data, limits))
+    return AsgiApplication(*loaded)
 
 
 class Loaded(NamedTuple):

@@ -4,14 +4,14 @@ import argparse
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
-from ..archive import open_archive
-from ..load import load, load_asgi
+from ..load import load_either
 from ..wsgi import Application
 
 if TYPE_CHECKING:
     from ..asgi import AsgiApplication
+    from ..server.balance import Balance
 
 NAME = "serve"
 HELP = "serve one archive"
@@ -47,59 +47,61 @@ def _count(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..server.balance import Balance
-    from ..server.child import run_child
-    from ..server.listener import Origin, listen_tcp
-    from ..server.prefork import Prefork
-
-    config = dict(pair.partition("=")[::2] for pair in options.config)
-    with open_archive(options.file) as archive:
-        if any(entry["type"] == "asgi" for entry in archive.manifest.entries.values()):
-            return _run_asgi(options, config)
-    app = load(options.file, options.mount, config, cache=options.cache, data=options.data)
-    workers = app.manifest.source.get("workers", {})
-    processes = options.processes or workers.get("processes", 1)
-    threads = options.threads or workers.get("threads", 4)
-    with listen_tcp(options.host, options.port) as listener:
-        host, port = listener.getsockname()[:2]
-        origin = Origin(host, str(port), multithread=threads > 1, multiprocess=processes > 1)
-
-        def child(master: socket.socket, balance: Balance) -> int:
-            return run_child(
-                app,
-                listener,
-                origin,
-                master,
-                balance,
-                threads=threads,
-                max_requests=options.max_requests,
-                timeout=options.timeout,
-                logs=not options.quiet,
-            )
-
-        return Prefork(processes, child, lambda: _greet(app, host, port), listener.close).run()
-
-
-def _run_asgi(options: argparse.Namespace, config: "dict[str, str]") -> int:
-    """By uvicorn or hypercorn; ``--threads`` and ``--timeout`` are settings of the other server."""
-    from ..runners.serve_asgi import run_asgi_child
-    from ..server.balance import Balance
     from ..server.listener import listen_tcp
     from ..server.prefork import Prefork
 
-    for name in ("threads", "timeout"):
-        if getattr(options, name):
-            print(f"zapp serve: --{name} is for entry points of type wsgi, and this app has one of asgi", file=sys.stderr)
-            return 2
-    app = load_asgi(options.file, options.mount, config, cache=options.cache, data=options.data)
+    config = dict(pair.partition("=")[::2] for pair in options.config)
+    app = load_either(options.file, options.mount, config, options.cache, options.data)
     processes = options.processes or app.manifest.source.get("workers", {}).get("processes", 1)
     with listen_tcp(options.host, options.port) as listener:
+        if isinstance(app, Application):
+            child = _wsgi_child(app, options, listener, processes)
+        else:
+            for name in ("threads", "timeout"):
+                if getattr(options, name):
+                    print(f"zapp serve: --{name} is for apps of type wsgi, and this one is of asgi", file=sys.stderr)
+                    return 2
+            child = _asgi_child(app, options, listener)
         host, port = listener.getsockname()[:2]
-
-        def child(master: socket.socket, _: Balance) -> int:
-            return run_asgi_child(app, listener, master, max_requests=options.max_requests, logs=not options.quiet)
-
         return Prefork(processes, child, lambda: _greet(app, host, port), listener.close).run()
+
+
+Child = Callable[[socket.socket, "Balance"], int]
+
+
+def _wsgi_child(app: Application, options: argparse.Namespace, listener: socket.socket, processes: int) -> Child:
+    """By this package's own server."""
+    from ..server.child import run_child
+    from ..server.listener import Origin
+
+    threads = options.threads or app.manifest.source.get("workers", {}).get("threads", 4)
+    host, port = listener.getsockname()[:2]
+    origin = Origin(host, str(port), multithread=threads > 1, multiprocess=processes > 1)
+
+    def child(master: socket.socket, balance: "Balance") -> int:
+        return run_child(
+            app,
+            listener,
+            origin,
+            master,
+            balance,
+            threads=threads,
+            max_requests=options.max_requests,
+            timeout=options.timeout,
+            logs=not options.quiet,
+        )
+
+    return child
+
+
+def _asgi_child(app: "AsgiApplication", options: argparse.Namespace, listener: socket.socket) -> Child:
+    """By uvicorn or hypercorn."""
+    from ..runners.serve_asgi import run_asgi_child
+
+    def child(master: socket.socket, _: "Balance") -> int:
+        return run_asgi_child(app, listener, master, max_requests=options.max_requests, logs=not options.quiet)
+
+    return child
 
 
 def _greet(app: "Application | AsgiApplication", host: str, port: int) -> None:
