@@ -225,6 +225,8 @@ ${more}
   expect(await read(lock('source = { registry = "https://example.org/simple" }'))).toMatchObject([
     { code: 'WHEEL_MISSING', args: { package: 'other==1' } },
   ])
+  const wheel = 'source = { registry = "x" }\nwheels = [{ hash = "sha256:00\\n--no-binary :all:" }]'
+  await expect(read(lock(wheel))).rejects.toMatchObject({ code: 'DEP_LOCK' })
   expect(await problems({ 'uv.lock': 'version = [' })).toMatchObject([{ code: 'DEP_LOCK', path: 'uv.lock' }])
   expect(await problems({ 'pyproject.toml': poetryProject })).toMatchObject([{ code: 'DEP_LOCK', todo: 'poetry lock' }])
 })

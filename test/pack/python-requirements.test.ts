@@ -21,17 +21,17 @@ click==8.1.7 \\
     'more/base.txt': '-r ../requirements.txt\nbar_Baz\n',
     'constraints.txt': 'click<9\n',
   })
-  const { lines, requirements, self, findings } = readRequirements(root, 'requirements.txt')
+  const { lines, constraints, requirements, self, findings } = readRequirements(root, 'requirements.txt')
   expect(findings).toEqual([])
   expect(self).toEqual(['admin'])
   expect(lines.map((line) => line.replace(/\s+/g, ' '))).toEqual([
     `--find-links ${join(root, 'wheels')}`,
     '--no-index',
     'bar_Baz',
-    `-c ${join(root, 'constraints.txt')}`,
     'Flask[async] >= 3 ; python_version >= "3.9"',
     'click==8.1.7 --hash=sha256:aa --hash=sha256:bb',
   ])
+  expect(constraints).toEqual(['click<9'])
   expect(requirements).toEqual([
     { name: 'bar-baz', extras: [] },
     { name: 'flask', extras: ['async'], marker: 'python_version >= "3.9"' },
@@ -50,11 +50,25 @@ test.each([
   'https://example.org/x-1.0.tar.gz',
   'x-1.0.tar.gz',
   'file:///srv/x',
+  '--no-binary :all:',
+  '--no-b=:all:',
 ])('DEP_SOURCE: %s is no published package', async (line) => {
   const root = await makeTree({ 'requirements.txt': `flask\n${line}\n` })
   const { findings, lines } = readRequirements(root, 'requirements.txt')
   expect(findings).toMatchObject([{ code: 'DEP_SOURCE', path: 'requirements.txt', line: 2 }])
   expect(lines).toEqual(['flask'])
+})
+
+test('constraints are held to the same', async () => {
+  const tree = {
+    'requirements.txt': '-c limits.txt\nflask\n',
+    'limits.txt': 'flask @ git+https://example.org/flask\n--no-binary flask\n',
+  }
+  const { findings } = readRequirements(await makeTree(tree), 'requirements.txt')
+  expect(findings).toMatchObject([
+    { code: 'DEP_SOURCE', path: 'limits.txt', line: 1 },
+    { code: 'DEP_SOURCE', path: 'limits.txt', line: 2 },
+  ])
 })
 
 test('a wheel by its address is one', async () => {
@@ -107,6 +121,9 @@ test.each([
   ],
   ['a!=1.5', { name: 'a', extras: [] }],
   ['./a', undefined],
+  ['a\n--no-binary :all:', undefined],
+  ['a>=1 --no-binary :all:', undefined],
+  ['a>=1 -i x', undefined],
 ])('requirement %s', (text, expected) => {
   expect(parseRequirement(text)).toEqual(expected)
 })

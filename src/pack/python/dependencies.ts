@@ -6,7 +6,7 @@ import { readPylock } from './lock-pylock.ts'
 import { readUvLock } from './lock-uv.ts'
 import type { MarkerEnvironment } from './markers.ts'
 import { type Pyproject, readPyproject } from './pyproject.ts'
-import { parseRequirement, type Requirement } from './requirement.ts'
+import { isPublished, parseRequirement, type Requirement } from './requirement.ts'
 import { readRequirements } from './requirements-file.ts'
 
 /** What a Python project depends on, as it says itself. */
@@ -15,6 +15,8 @@ export interface Dependencies {
   readonly from: string
   /** A requirements file for pip. */
   readonly lines: readonly string[]
+  /** Another, of versions that are allowed. */
+  readonly constraints?: readonly string[]
   /** What the project asks for by itself. */
   readonly roots: readonly Requirement[]
   /** Every package with its version and hashes: pip need not, and must not, look for others. */
@@ -57,17 +59,21 @@ function fromRequirements(root: string, project: Pyproject | undefined): Depende
     'requirements/base.txt',
   ].find((file) => existsSync(join(root, file)))
   if (from === undefined) return undefined
-  const { lines, requirements, self, findings } = readRequirements(root, from)
+  const { lines, constraints, requirements, self, findings } = readRequirements(root, from)
   const own = self ? ownRequirements(project, self) : []
   // pip-tools and others pin everything there is.
   const locked = own.length === 0 && lines.every((line) => /^-|\s--hash[=\s]/.test(line))
-  return { from, lines: [...lines, ...own], roots: [...requirements, ...parsed(own)], locked, findings }
+  const roots = [...requirements, ...parsed(own)]
+  return { from, lines: [...lines, ...own], constraints, roots, locked, findings }
 }
 
 function fromPyproject(_root: string, project: Pyproject | undefined): Dependencies | undefined {
   if (!project?.dependencies) return undefined
   const lines = ownRequirements(project, [])
-  const foreign = lines.filter((line) => !isPublished(parseRequirement(line)))
+  const foreign = lines.filter((line) => {
+    const requirement = parseRequirement(line)
+    return !requirement || !isPublished(requirement)
+  })
   return {
     from: 'pyproject.toml',
     lines,
@@ -92,8 +98,4 @@ function ownRequirements(project: Pyproject | undefined, extras: readonly string
 
 function parsed(lines: readonly string[]): readonly Requirement[] {
   return lines.map(parseRequirement).filter((requirement) => requirement !== undefined)
-}
-
-function isPublished(requirement: Requirement | undefined): boolean {
-  return requirement !== undefined && (requirement.url === undefined || /^https?:.*\.whl(?:#|$)/.test(requirement.url))
 }

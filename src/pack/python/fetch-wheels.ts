@@ -31,7 +31,8 @@ export async function fetchWheels(dependencies: Dependencies, options: FetchOpti
   const folder = await mkdtemp(join(tmpdir(), 'zapp-wheels-'))
   try {
     const list = join(folder, 'requirements.txt')
-    await writeFile(list, `${dependencies.lines.join('\n')}\n`)
+    await writeFile(join(folder, 'constraints.txt'), `${(dependencies.constraints ?? []).join('\n')}\n`)
+    await writeFile(list, `-c constraints.txt\n${dependencies.lines.join('\n')}\n`)
     await run(options.interpreter.command, pipArguments(folder, list, dependencies, options), options.signal).catch(
       (error) => {
         options.signal?.throwIfAborted()

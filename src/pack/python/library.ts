@@ -96,9 +96,12 @@ function resolveEdges(
   const extras = new Map<string, Set<string>>(wheels.map(({ id }) => [id, new Set()]))
   const needs = new Map<string, Set<string>>(wheels.map(({ id }) => [id, new Set()]))
   const missing = new Map<string, Finding>()
-  const ask = (who: string, text: string, { name, extras: asked }: Requirement, path: string): void => {
+  const wanted = new Set<string>()
+  const ask = (who: string, text: string, { name, extras: asked, url }: Requirement, path: string): void => {
     if (!extras.has(name) && !provided.has(name)) {
-      missing.set(text.replace(/\s*;.*$/, ''), finding('DEP_MISSING', path, { package: who, dependency: name }))
+      missing.set(`${who} ${name}`, finding('DEP_MISSING', path, { package: who, dependency: name }))
+      // A wheel may name an address; only the project may have things fetched from one.
+      if (url === undefined) wanted.add(text.replace(/\s*;.*$/, ''))
     }
     for (const extra of asked) extras.get(name)?.add(extra)
   }
@@ -115,7 +118,7 @@ function resolveEdges(
     }
     now = [...extras.values(), ...needs.values()].reduce((sum, set) => sum + set.size, 0)
   }
-  return { needs, missing: [...missing.keys()], findings: [...missing.values()] }
+  return { needs, missing: [...wanted], findings: [...missing.values()] }
 }
 
 /** Packages that the roots lead to. */

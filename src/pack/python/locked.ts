@@ -1,4 +1,4 @@
-import { type Finding, finding } from '../../errors.ts'
+import { type Finding, fail, finding } from '../../errors.ts'
 import type { Dependencies } from './dependencies.ts'
 import { holds, type MarkerEnvironment } from './markers.ts'
 import type { Requirement } from './requirement.ts'
@@ -58,10 +58,17 @@ export function lockedDependencies(
       findings.push(finding('DEP_SOURCE', from, { requirement: `${name} (${foreign})` }))
     } else if (hashes.length === 0) {
       findings.push(finding('WHEEL_MISSING', from, { package: `${name}==${version}`, target: 'any Python' }))
+    } else if (!/^[\w.+!]+$/.test(version) || !/^[\w-]+$/.test(name) || !hashes.every((hash) => HASH.test(hash))) {
+      throw fail('DEP_LOCK', from, {
+        reason: `${name} has no name, version and hashes`,
+        todo: 'the tool that wrote it',
+      })
     } else lines.push(`${name}==${version} ${hashes.map((hash) => `--hash=${hash}`).join(' ')}`)
   }
   return { from, lines, roots: own, locked: true, findings }
 }
+
+const HASH = /^sha(?:256|384|512):[0-9a-f]+$/
 
 function targetOf({ name, version }: LockedEdge, packages: readonly LockedPackage[]): LockedPackage | undefined {
   const named = packages.filter((pkg) => pkg.name === name && (version === undefined || pkg.version === version))

@@ -28,11 +28,11 @@ function blanked(source: string): string {
   const tokens = /"""[\s\S]*?"""|'''[\s\S]*?'''|("(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*')|#[^\n]*/g
   return source
     .replace(/\r\n?/g, '\n')
-    .replace(
-      tokens,
-      (token, text: string | undefined) =>
-        text ?? `""${token.replace(/[^\n]/g, '')}`.slice(token.startsWith('#') ? 2 : 0),
-    )
+    .replace(tokens, (token, text?: string) => text ?? (token.startsWith('#') ? '' : `""${lineEnds(token)}`))
+}
+
+function lineEnds(text: string): string {
+  return text.replace(/[^\n]/g, '')
 }
 
 /** Of a top-level `with`, `try` or `else` the inner ones too: they run as well. */

@@ -131,9 +131,10 @@ async function interpreterFor(manifest: Manifest, { python }: PythonTarget): Pro
   const found = await findInterpreter(python, python === undefined ? range : undefined)
   if (!found) throw fail('PACK_PYTHON', '', { got: 'no Python' })
   if (found.pip === undefined) throw fail('PACK_PYTHON', '', { got: `Python ${found.version} without pip` })
-  const version = python ?? found.version
-  if (range && !satisfies(version, range)) {
-    throw fail('NEED_RUNTIME', 'zapp.json', { runtime: 'Python', expected: range.text, got: version })
+  // Of "3.12" any release may be meant.
+  const versions = python === undefined ? [found.version] : [`${python}.0`, `${python}.999`]
+  if (range && !versions.some((version) => satisfies(version, range))) {
+    throw fail('NEED_RUNTIME', 'zapp.json', { runtime: 'Python', expected: range.text, got: python ?? found.version })
   }
   return found
 }

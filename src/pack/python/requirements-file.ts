@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { type Finding, fail, finding } from '../../errors.ts'
-import { parseRequirement, type Requirement } from './requirement.ts'
+import { isPublished, parseRequirement, type Requirement } from './requirement.ts'
 
 /** A requirements.txt with those that it includes, as one list that pip can read from anywhere. */
 export interface RequirementsFile {
   /** Options (`--find-links …`) and requirements, each as pip takes it. */
   readonly lines: readonly string[]
+  /** The same of what limits versions without asking for packages. */
+  readonly constraints: readonly string[]
   readonly requirements: readonly Requirement[]
   /** Extras of the project itself that `-e .[extra]` asks for; undefined where it is not listed. */
   readonly self?: readonly string[]
@@ -18,6 +20,9 @@ const INCLUDE = /^(?:-r|--requirement)(?:\s*=\s*|\s+|(?=[^\s=-]))(?<file>.+)$/
 const CONSTRAINT = /^(?:-c|--constraint)(?:\s*=\s*|\s+|(?=[^\s=-]))(?<file>.+)$/
 const EDITABLE = /^(?:-e|--editable)(?:\s*=\s*|\s+)(?<what>.+)$/
 const FIND_LINKS = /^(?:-f|--find-links)(?:\s*=\s*|\s+)(?<where>.+)$/
+/** Options that change where packages come from, or which; others, `--no-binary` above all, would have pip build some. */
+const OPTION =
+  /^(?:-i|--(?:index-url|extra-index-url|no-index|pre|prefer-binary|require-hashes|trusted-host|only-binary|use-feature))(?:[\s=]|$)/
 const SELF = /^\.\/?(?:\[(?<extras>[^\]]*)\])?$/
 const VCS = /^(?:[\w.[\]-]+\s*@\s*)?(?:git|hg|svn|bzr)\+/
 
@@ -29,16 +34,17 @@ const VCS = /^(?:[\w.[\]-]+\s*@\s*)?(?:git|hg|svn|bzr)\+/
  * @throws ZappError IO
  */
 export function readRequirements(root: string, file: string): RequirementsFile {
-  const lines: string[] = []
+  const lists = { lines: [] as string[], constraints: [] as string[] }
   const requirements: Requirement[] = []
   const findings: Finding[] = []
   let self: string[] | undefined
   const seen = new Set<string>()
 
-  const read = (path: string): void => {
+  const read = (path: string, list: keyof typeof lists): void => {
     if (seen.has(path)) return
     seen.add(path)
     const shown = relative(root, path).replaceAll(sep, '/')
+    const lines = lists[list]
     for (const { text, line } of logicalLines(contentOf(path, shown))) {
       const from = (name: string) => resolve(dirname(path), unquoted(name))
       const foreign = (what: string) => {
@@ -49,25 +55,25 @@ export function readRequirements(root: string, file: string): RequirementsFile {
       const links = FIND_LINKS.exec(text)?.groups?.where
       const what = EDITABLE.exec(text)?.groups?.what?.trim() ?? text
       const own = SELF.exec(unquoted(what))?.groups
-      if (include !== undefined) read(from(include))
-      else if (constraint !== undefined) lines.push(`-c ${from(constraint)}`)
+      if (include !== undefined) read(from(include), list)
+      else if (constraint !== undefined) read(from(constraint), 'constraints')
       else if (links !== undefined) lines.push(`--find-links ${isAddress(links) ? links : from(links)}`)
       else if (own && dirname(path) === root) self = [...(self ?? []), ...extrasOf(own.extras)]
-      else if (what !== text || VCS.test(text)) foreign(what)
-      else if (text.startsWith('-')) lines.push(text)
+      else if (OPTION.test(text)) lines.push(text)
+      else if (what !== text || VCS.test(text) || text.startsWith('-')) foreign(what)
       else {
         const plain = text.replace(/\s--[\w-]+[=\s].*$/, '')
         const parsed = isPath(plain) ? undefined : parseRequirement(plain)
-        if (!parsed || (parsed.url !== undefined && !/^https?:.*\.whl(?:#|$)/.test(parsed.url))) foreign(plain)
+        if (!parsed || !isPublished(parsed)) foreign(plain)
         else {
           lines.push(text)
-          requirements.push(parsed)
+          if (list === 'lines') requirements.push(parsed)
         }
       }
     }
   }
-  read(join(root, file))
-  return { lines, requirements, findings, ...(self ? { self } : {}) }
+  read(join(root, file), 'lines')
+  return { ...lists, requirements, findings, ...(self ? { self } : {}) }
 }
 
 /** Lines without comments, continued ones joined, with the number of the first. */
