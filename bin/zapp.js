@@ -43,6 +43,9 @@ const code = await run(process.argv.slice(2), {
   passSignals(to) {
     passTo = to
   },
+  onHangup(to) {
+    process.on('SIGHUP', to)
+  },
   version,
 })
 process.exitCode = lost || code

@@ -1,7 +1,7 @@
 /**
  * Writes every generated file: `npm run generate`. test/format/generated.test.ts fails when one is stale.
  *
- * Sources of truth: the zod schema (src/format/manifest.ts), the table of codes (src/errors.ts), the Unicode 13 data of
+ * Sources of truth: the zod schema (src/format/manifest.ts), that of the host's settings, the table of codes (src/errors.ts), the Unicode 13 data of
  * the package @unicode/unicode-13.0.0, and schema/media-types.json, which is written by hand.
  * The JSON files are for loaders in other languages; src/format/tables.ts holds the same tables for this one.
  */
@@ -12,15 +12,15 @@ import assigned from '@unicode/unicode-13.0.0/Binary_Property/Assigned/code-poin
 import ignorable from '@unicode/unicode-13.0.0/Binary_Property/Default_Ignorable_Code_Point/code-points.mjs'
 import foldCommon from '@unicode/unicode-13.0.0/Case_Folding/C/code-points.mjs'
 import foldFull from '@unicode/unicode-13.0.0/Case_Folding/F/code-points.mjs'
-import { manifestJsonSchema } from './json-schema.js'
+import { manifestJsonSchema, settingsJsonSchema } from './json-schema.js'
 
 const ROOT = join(import.meta.dirname, '..')
 
 /**
- * @param {{ ERRORS: object, manifestSchema: import('zod').ZodType }} source
+ * @param {{ ERRORS: object, manifestSchema: import('zod').ZodType, settingsSchema: import('zod').ZodType }} source
  * @returns {Record<string, string>} path below the project → text
  */
-export function generate({ ERRORS, manifestSchema }) {
+export function generate({ ERRORS, manifestSchema, settingsSchema }) {
   const fold = caseFolding()
   const unicode = {
     // Boundaries: [first in, first out, first in, …]. A code point is in the set when an odd number of boundaries is <= it.
@@ -32,6 +32,7 @@ export function generate({ ERRORS, manifestSchema }) {
   const media = JSON.parse(readFileSync(join(ROOT, 'schema/media-types.json'), 'utf8'))
   return {
     'schema/manifest.v1.schema.json': json(manifestJsonSchema(manifestSchema)),
+    'schema/host.v1.schema.json': json(settingsJsonSchema(settingsSchema)),
     'schema/errors.json': json(ERRORS),
     'schema/casefold.json': json({
       description:
@@ -119,5 +120,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { manifestSchema } = /** @type {typeof import('../src/format/manifest.ts')} */ (
     await load('src/format/manifest.ts')
   )
-  for (const [file, text] of Object.entries(generate({ ERRORS, manifestSchema }))) writeFileSync(join(ROOT, file), text)
+  const { settingsSchema } = /** @type {typeof import('../src/host/settings/settings-schema.ts')} */ (
+    await load('src/host/settings/settings-schema.ts')
+  )
+  for (const [file, text] of Object.entries(generate({ ERRORS, manifestSchema, settingsSchema })))
+    writeFileSync(join(ROOT, file), text)
 }

@@ -1,4 +1,4 @@
-/** The manifest's JSON schema, from the zod schema. */
+/** The JSON schemas of the files that people write, from their zod schemas. */
 import { z } from 'zod'
 
 /**
@@ -26,7 +26,19 @@ const FREE_KEYS = '^(?:x-[!-~]*)$'
 
 /** @param {z.ZodType} manifestSchema */
 export function manifestJsonSchema(manifestSchema) {
-  const { $schema, ...schema } = z.toJSONSchema(manifestSchema, {
+  const schema = toJsonSchema(manifestSchema, 'zapp.json')
+  check(schema)
+  return schema
+}
+
+/** That of the host's settings: only this host reads them, so it may use every keyword. @param {z.ZodType} settingsSchema */
+export function settingsJsonSchema(settingsSchema) {
+  return toJsonSchema(settingsSchema, 'zapp.host.json')
+}
+
+/** @param {z.ZodType} zodSchema @param {string} title */
+function toJsonSchema(zodSchema, title) {
+  const { $schema, ...schema } = z.toJSONSchema(zodSchema, {
     io: 'input',
     override({ jsonSchema }) {
       if (jsonSchema.additionalProperties === false) jsonSchema.patternProperties = { [FREE_KEYS]: {} }
@@ -34,8 +46,7 @@ export function manifestJsonSchema(manifestSchema) {
       if (JSON.stringify(jsonSchema.propertyNames) === '{"type":"string"}') delete jsonSchema.propertyNames
     },
   })
-  check(schema)
-  return { $schema, title: 'zapp.json', ...schema }
+  return { $schema, title, ...schema }
 }
 
 /** Throws where the schema uses what other languages cannot interpret, or would read differently. @param {any} schema */

@@ -28,7 +28,7 @@ for (const name of readdirSync(apps)) {
   console.error(`packed ${target}/${name}.zapp: ${files} files, ${Math.ceil(bytes / 1024)} KiB, ${ms} ms`)
 }
 
-const places = ['--cache', join('build', 'cache'), '--data', join('build', 'data')]
+const places = ['cache', 'data', 'state'].flatMap((name) => [`--${name}`, join('build', name)])
 process.argv.splice(2, Number.POSITIVE_INFINITY, 'serve', target, ...places, ...args)
 await import('../bin/zapp.js')
 

@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** [what, the pattern that finds it, the places that may] */
 const RESERVED: readonly (readonly [string, RegExp, RegExp])[] = [
   ['a zip library', /from '(?:yazl|yauzl)'|import\('(?:yazl|yauzl)'\)/, /^archive\//],
-  ['zod', /from 'zod'/, /^format\/manifest/],
+  ['zod', /from 'zod'/, /^(?:format\/manifest|host\/settings\/)/],
   ['process.env', /\bprocess\.env\b|\bimport \{[^}]*\benv\b[^}]*\} from 'node:process'/, /^runtimes\//],
   ['printing', /\bconsole\.|\bprocess\.(?:stdout|stderr|stdin)\b/, /^cli\//],
   ['exiting', /\bprocess\.(?:exit\b|exitCode|abort)/, /^cli\//],

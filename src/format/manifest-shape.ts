@@ -31,13 +31,22 @@ export interface Shape {
  * that the entry's "type" makes.
  */
 export function checkShape(value: unknown): Shape {
-  const issues = manifestSchema.safeParse(value).error?.issues ?? []
-  const all = issues.flatMap((issue) => misshapesOf(issue, value))
+  const misshapes = findMisshapes(value, manifestSchema)
+  if (misshapes.some(({ at }) => at.length === 0)) return { misshapes, loose: undefined }
+  const loose = structuredClone(value) as LooseManifest
+  for (const misshape of misshapes) takeOut(loose, misshape)
+  return { misshapes, loose }
+}
+
+/** Where a value breaks a schema; the one of the manifest, or of another file that is read in the same way. */
+export function findMisshapes(value: unknown, schema: z.ZodType): Misshape[] {
+  const issues = schema.safeParse(value).error?.issues ?? []
+  const all = issues.flatMap((issue) => misshapesOf(issue, value, schema))
   const meant = new Set(
     all.flatMap(({ at, meant }) => (meant === undefined ? [] : [JSON.stringify([...at.slice(0, -1), meant])])),
   )
   const judged = new Set<string>()
-  const misshapes = all.filter(({ code, at, target }) => {
+  return all.filter(({ code, at, target }) => {
     const place = JSON.stringify(at)
     if (code === 'MANIFEST_REQUIRED' && meant.has(place)) return false
     // zod goes on after a wrong type: an array where text must be is then too short as well.
@@ -45,19 +54,15 @@ export function checkShape(value: unknown): Shape {
     judged.add(target + place)
     return isFirst
   })
-  if (misshapes.some(({ at }) => at.length === 0)) return { misshapes, loose: undefined }
-  const loose = structuredClone(value) as LooseManifest
-  for (const misshape of misshapes) takeOut(loose, misshape)
-  return { misshapes, loose }
 }
 
-function misshapesOf(issue: z.core.$ZodIssue, value: unknown): Misshape[] {
+function misshapesOf(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): Misshape[] {
   const at = issue.path as JsonPath
   const got = valueAt(value, at)
   const base = { at, target: 'value', got, hint: '' } as const
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.filter((key) => !FREE_KEY.test(key)).map((key) => unknownKey([...at, key], value))
+      return issue.keys.filter((key) => !FREE_KEY.test(key)).map((key) => unknownKey([...at, key], value, schema))
     case 'invalid_key':
       return [{ ...base, code: 'MANIFEST_VALUE', target: 'key', expected: issue.issues[0]!.message, got: at.at(-1) }]
     case 'invalid_type':
@@ -66,6 +71,9 @@ function misshapesOf(issue: z.core.$ZodIssue, value: unknown): Misshape[] {
         { ...base, code: 'MANIFEST_TYPE', expected: ownText(issue.message) ?? TYPES[issue.expected] ?? issue.expected },
       ]
     case 'invalid_union':
+      if (ownText(issue.message) && got !== undefined) {
+        return [{ ...base, code: 'MANIFEST_TYPE', expected: issue.message }]
+      }
       return [notOneOf(base, Object.keys(ENTRY_TYPES))]
     case 'invalid_value':
       return [notOneOf(base, issue.values as (string | number)[], ownText(issue.message))]
@@ -106,11 +114,11 @@ function notOneOf(
   }
 }
 
-function unknownKey(at: JsonPath, value: unknown): Misshape {
+function unknownKey(at: JsonPath, value: unknown, schema: z.ZodType): Misshape {
   const key = String(at.at(-1))
-  const known = keysAt(at.slice(0, -1), value)
+  const known = keysAt(at.slice(0, -1), value, schema)
   const meant = didYouMean(key, known)
-  const types = isEntry(at.slice(0, -1)) ? typesWith(key) : []
+  const types = schema === manifestSchema && isEntry(at.slice(0, -1)) ? typesWith(key) : []
   const list = known.length > 0 && known.length <= 10 ? ` (keys here: ${known.join(', ')})` : ''
   return {
     ...{ code: 'MANIFEST_UNKNOWN_KEY', at, target: 'key', expected: 'a known key', got: key },
@@ -126,11 +134,12 @@ function typesWith(key: string): string[] {
 }
 
 /** The keys that the schema knows at a path; of an entry, those of its type. */
-function keysAt(path: JsonPath, value: unknown): string[] {
-  let schema: unknown = manifestSchema
+function keysAt(path: JsonPath, value: unknown, root: z.ZodType): string[] {
+  let schema: unknown = root
   for (const [index, step] of path.entries()) {
     if (schema instanceof z.ZodObject) schema = schema.shape[step]
     else if (schema instanceof z.ZodRecord) schema = schema.def.valueType
+    else if (schema instanceof z.ZodArray) schema = schema.element
     if (schema instanceof z.ZodOptional) schema = schema.def.innerType
     if (schema instanceof z.ZodDiscriminatedUnion) {
       const type = valueAt(value, [...path.slice(0, index + 1), 'type'])

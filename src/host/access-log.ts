@@ -14,8 +14,10 @@ export interface AccessRecord {
   /** Bytes sent, head included. */
   readonly bytes: number
   readonly ms: number
-  /** Mount of the app that answered, `/` for the root, `-` when the host answered by itself. */
+  /** Id of the app that answered, its mount and virtual host; `-` when the host answered by itself. */
   readonly app: string
+  /** Of that app; `""` when the host answered. */
+  readonly version: string
   /** The connection ended before the response did. */
   readonly aborted: boolean
 }

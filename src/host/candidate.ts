@@ -1,48 +1,30 @@
 import { fail, ZappError } from '../errors.ts'
-import { compareVersions, type Place, placeOf } from './names.ts'
-import type { StoredApp } from './prepare.ts'
+import type { Manifest } from '../format/manifest-types.ts'
+import { compareVersions, type Place } from './names.ts'
 import type { Source } from './sources.ts'
-import type { AppStatus } from './status.ts'
+import type { StoredFile } from './store.ts'
+
+/** With the virtual host, `""` for the default one. */
+export interface AppPlace extends Place {
+  readonly host: string
+}
 
 /** What was found at one path, at its last reading. */
 export interface Candidate {
   readonly source: Source
-  readonly place: Place
-  readonly name: string
-  readonly title: string
-  readonly description: string
-  /** `""` when it could not be read. */
+  readonly place: AppPlace
+  /** Absent when it could not be read. */
+  readonly manifest: Manifest | undefined
+  /** `""` when there was nothing to hash. */
   readonly digest: string
-  /** Until a deployment takes it over. */
-  stored: StoredApp | undefined
+  /** When an archive was hashed, ms since the epoch. */
+  readonly hashedMs: number
+  /** Keeps its bytes in the store while the file is there. */
+  readonly held: StoredFile | undefined
   /** Why it cannot serve, once that is known. */
   error: ZappError | undefined
   /** That it cannot serve, or has to stand aside, was logged. */
   told: boolean
-}
-
-/** @param mount the one to use whatever the names say */
-export function candidate(source: Source, result: StoredApp | ZappError, mount: string | undefined): Candidate {
-  const stored = result instanceof Error ? undefined : result
-  const manifest = stored?.archive.manifest
-  const place = placeOf(source.stem, manifest)
-  return {
-    source,
-    place: mount === undefined ? place : { ...place, mount },
-    name: manifest?.name ?? source.stem,
-    title: manifest?.title ?? '',
-    description: manifest?.description ?? '',
-    digest: stored?.digest ?? '',
-    stored,
-    error: result instanceof Error ? result : undefined,
-    told: false,
-  }
-}
-
-export function statusOf(one: Candidate, state: AppStatus['state'], error?: ZappError): AppStatus {
-  const { name, place, title, description, source } = one
-  const about = { name, version: place.version, title, description, mount: place.mount, source: source.path, state }
-  return error ? { ...about, error } : about
 }
 
 /** For sorting: the higher version first, then the later change. */

@@ -1,5 +1,6 @@
 import { runsInProcess } from '../runtimes/start-entries.ts'
 import type { Deployment } from './deployment.ts'
+import type { FoundApp } from './front/request-server.ts'
 import type { Front } from './front.ts'
 import { InProcess, type InProcessOptions } from './in-process.ts'
 import type { StoredApp } from './prepare.ts'
@@ -9,11 +10,16 @@ import { Isolated } from './workers/isolated.ts'
  * Code of an app never runs in the host's own process. Static sites have none, and programs have processes of their own:
  * these the host answers for by itself.
  */
-export function createDeployment(stored: StoredApp, options: InProcessOptions, front: Front): Deployment {
+export function createDeployment(
+  stored: StoredApp,
+  options: InProcessOptions,
+  app: FoundApp,
+  front: Front,
+): Deployment {
   if (!runsInProcess(stored.archive.manifest)) return new InProcess(stored, options)
   return new Isolated(stored, {
     ...options,
-    onAccess: (record) => front.log(record),
+    onAccess: (record) => front.log(record.app === '-' ? record : { ...record, app: app.id, version: app.version }),
     onReturn: (socket, bytes, mixed) => front.receive(socket, bytes, mixed),
     onCut: (socket) => front.refuse(socket),
   })

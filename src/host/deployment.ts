@@ -43,7 +43,10 @@ export interface Deployment {
   readonly connections?: Connections
   handle(req: IncomingMessage, res: ServerResponse): void
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Lets running requests end for at most `graceMs`, then ends them, and lets go of everything. */
+  /**
+   * Lets running requests end for at most `graceMs`, then ends them, and lets go of everything. A further call can only
+   * shorten the wait.
+   */
   stop(graceMs: number): Promise<void>
 }
 

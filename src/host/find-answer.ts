@@ -8,18 +8,23 @@ export const STARTING = refusal(503, 'The app is being started.', { 'Retry-After
 /**
  * Who answers a path: the app with the longest mount above it; where there is none, the host.
  *
+ * @param host name of a virtual host; any other means the default one
  * @param path decoded, begins with "/"
  * @param detail tell why apps failed
  */
-export function findAnswer(apps: Apps, path: string, method: string, detail: boolean): Found {
-  const slot = apps.find(path)
-  if (slot?.serving) return { mount: slot.status.mount, deployment: slot.serving.deployment }
-  if (slot?.status.state === 'starting') return STARTING
+export function findAnswer(apps: Apps, host: string, path: string, method: string, detail: boolean): Found {
+  const slot = apps.find(host, path)
+  if (slot?.serving) {
+    const { deployment, parts } = slot.serving
+    return { app: { id: slot.id, version: parts.version }, deployment }
+  }
   if (slot) {
-    const text = `${slot.status.name} is not available. ${reason(slot.status, detail)}`
+    const { view } = slot
+    if (view.state === 'starting') return STARTING
+    const text = `${view.name} is not available. ${reason(view, detail)}`
     return refusal(503, text, { 'Retry-After': '10' })
   }
   if (path !== '/') return refusal(404, 'No app is mounted here.')
   if (method !== 'GET' && method !== 'HEAD') return refusal(405, 'This page can only be read.', { Allow: 'GET, HEAD' })
-  return { status: 200, body: renderLanding(apps.statuses, detail), headers: LANDING_HEADERS }
+  return { status: 200, body: renderLanding(apps.on(host), detail), headers: LANDING_HEADERS }
 }

@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import type { ArchiveDiff } from '../archive/diff.ts'
 import type { Finding } from '../errors.ts'
 import type { AppView, VersionView } from './app-view.ts'
+import type { HostEvent } from './host-event.ts'
 import type { AppMetrics } from './metrics.ts'
-import type { HostEvent } from './status.ts'
 
 /**
  * A host that serves. What the command line, the admin API and the console do to it, they do through this.

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { fail } from '../errors.ts'
-import type { Manifest } from '../format/manifest-types.ts'
+import type { Health, Manifest } from '../format/manifest-types.ts'
 import { type App, type LogLine, loadApp } from '../runtimes/load.ts'
 import type { Deployment } from './deployment.ts'
+import { HOST_HONOURS } from './honours.ts'
 import type { StoredApp } from './prepare.ts'
 
 export interface InProcessOptions {
@@ -12,6 +13,10 @@ export interface InProcessOptions {
   readonly config: Readonly<Record<string, string>>
   readonly cache: string
   readonly data: string | undefined
+  /** Instead of the manifest's. */
+  readonly health?: Health | undefined
+  /** Instead of the manifest's; for apps that run in processes of their own. */
+  readonly workers?: Manifest['workers'] | undefined
   readonly onError: (error: unknown, where: string) => void
   readonly onLog: (line: LogLine) => void
 }
@@ -29,6 +34,7 @@ export class InProcess implements Deployment {
   readonly #options: InProcessOptions
   #app: App | undefined
   #ended = () => {}
+  #stopped: Promise<void> | undefined
 
   constructor(stored: StoredApp, options: InProcessOptions) {
     this.manifest = stored.archive.manifest
@@ -42,9 +48,17 @@ export class InProcess implements Deployment {
 
   async start(): Promise<void> {
     const { mount, config, cache, data, onError, onLog } = this.#options
-    const loading = loadApp(this.#stored.archive, { mount, config, cache, onError, onLog, ...(data && { data }) })
+    const loading = loadApp(this.#stored.archive, {
+      mount,
+      config,
+      cache,
+      onError,
+      onLog,
+      honours: HOST_HONOURS,
+      ...(data && { data }),
+    })
     // Programs have a limit of their own within this one, and can say more about it.
-    const limit = START_MS + (this.manifest.health?.timeout ?? 0)
+    const limit = START_MS + (this.#health?.timeout ?? 0)
     this.#app = await inTime(loading, limit)
     if (this.#app) return
     // Its code cannot be stopped in this process. Should it get there after all, nobody needs it any more.
@@ -54,7 +68,7 @@ export class InProcess implements Deployment {
   }
 
   async health(signal: AbortSignal): Promise<void> {
-    const { health } = this.manifest
+    const health = this.#health
     if (!health) return
     const url = `http://${health.host ?? 'localhost'}${this.#options.mount}${health.path}`
     const end = AbortSignal.any([signal, AbortSignal.timeout(health.timeout)])
@@ -72,9 +86,17 @@ export class InProcess implements Deployment {
   }
 
   async stop(graceMs: number): Promise<void> {
-    await this.#app?.close({ graceMs })
-    await this.#stored.release()
-    this.#ended()
+    const closed = this.#app?.close({ graceMs })
+    this.#stopped ??= (async () => {
+      await closed
+      await this.#stored.release()
+      this.#ended()
+    })()
+    await this.#stopped
+  }
+
+  get #health(): Health | undefined {
+    return this.#options.health ?? this.manifest.health
   }
 
   #started(): App {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ERRORS } from '../errors.ts'
-import type { AppStatus } from './status.ts'
+import type { AppState, AppView } from './app-view.ts'
 
 const STYLE = `
 :root { color-scheme: light dark; --paper: light-dark(#f7f7f5, #17181a); --card: light-dark(#fff, #212327); --ink: light-dark(#22252a, #e8eaed); --soft: light-dark(#666d76, #9aa1ab); --line: light-dark(#e3e3df, #32353a); --brand: light-dark(#0b63ce, #7ab4ff); --bad: light-dark(#b3261e, #ff9d94) }
@@ -35,7 +35,7 @@ export const LANDING_HEADERS: Readonly<Record<string, string>> = {
  * What stands at `/` when no app does: the apps, with a link to each.
  * @param detail say why an app failed; what is wrong may tell more about this machine than strangers should know
  */
-export function renderLanding(apps: readonly AppStatus[], detail: boolean): string {
+export function renderLanding(apps: readonly AppView[], detail: boolean): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -52,27 +52,34 @@ ${apps.map((app) => renderApp(app, detail)).join('\n')}
 `
 }
 
-function renderApp(app: AppStatus, detail: boolean): string {
+function renderApp(app: AppView, detail: boolean): string {
   const title = escapeHtml(app.title || app.name)
   const mount = `${app.mount}/`
   const lines = [
-    `<h2>${app.state === 'live' ? `<a href="${escapeHtml(mount)}">${title}</a>` : title}</h2>`,
+    `<h2>${isUp(app) ? `<a href="${escapeHtml(mount)}">${title}</a>` : title}</h2>`,
     app.description && `<p>${escapeHtml(app.description)}</p>`,
     `<p class="soft"><code>${escapeHtml(mount)}</code> ${escapeHtml(`${app.name} ${app.version}`.trim())}</p>`,
     app.state === 'starting' && '<p class="soft">Starting</p>',
+    app.state === 'stopped' && '<p class="soft">Stopped</p>',
     app.error && `<p class="bad">${escapeHtml(`${TROUBLE[app.state]}: ${reason(app, detail)}`)}</p>`,
   ]
   return `<li>\n${lines.filter(Boolean).join('\n')}\n</li>`
 }
 
-const TROUBLE: Readonly<Record<AppStatus['state'], string>> = {
+const TROUBLE: Readonly<Record<AppState, string>> = {
   starting: '',
-  live: 'The newest version failed',
+  live: '',
+  degraded: 'The newest version failed',
   failed: 'Not available',
+  stopped: '',
+}
+
+function isUp({ state }: AppView): boolean {
+  return state === 'live' || state === 'degraded'
 }
 
 /** Why an app does not serve, in one line. */
-export function reason({ error }: AppStatus, detail: boolean): string {
+export function reason({ error }: AppView, detail: boolean): string {
   if (!error) return ''
   return detail ? `${error.code}: ${error.message}` : `${error.code}, ${ERRORS[error.code].title}`
 }

@@ -8,6 +8,22 @@ export interface Place {
   readonly version: string
 }
 
+/** Virtual host and mount in one: `/shop`, `/` for the root, `shop.example/`. */
+export function idOf(host: string, mount: string): string {
+  return `${host}${mount || '/'}`
+}
+
+const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
+const HOST_NAME = new RegExp(`^(?=.{1,253}$)(?:${LABEL}\\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$`)
+
+/**
+ * Whether a folder of that name is a virtual host: labels of RFC 1123 in lower case, two at least, and the last one of
+ * letters, so that `shop-1.2.0` is none.
+ */
+export function isHostName(name: string): boolean {
+  return HOST_NAME.test(name)
+}
+
 const NAMED_VERSION = /^(.+)-([0-9]+\.[0-9]+\.[0-9]+(?:[-+].*)?)$/
 
 /**

@@ -1,21 +1,40 @@
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join, resolve, sep } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openCache } from '../cache/cache.ts'
+import { makeLayout, makeTemp } from '../cache/layout.ts'
+import { trustFolder } from '../cache/trust.ts'
 import { fail } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
+import type { LogLine } from '../runtimes/load.ts'
 import { Apps } from './apps.ts'
+import { type AppPlace, asZappError } from './candidate.ts'
 import { checkConfigNames, configFor, readEnvFile } from './config.ts'
 import { createDeployment } from './create-deployment.ts'
+import type { Runnable } from './deployments/app-slot.ts'
+import { archiveCommands } from './deployments/run-commands.ts'
+import { Events } from './events.ts'
 import { findAnswer, STARTING } from './find-answer.ts'
 import { Front } from './front.ts'
-import type { InProcessOptions } from './in-process.ts'
-import { prepare } from './prepare.ts'
-import { findRoot, isZip, listSources, type Root, type Source } from './sources.ts'
-import type { AppStatus, HostEvent } from './status.ts'
-import { openStore } from './store.ts'
+import type { Host } from './host.ts'
+import type { HostEvent } from './host-event.ts'
+import { createLimiter } from './limiter.ts'
+import { placeOf } from './names.ts'
+import type { StoredApp } from './prepare.ts'
+import { RunningHost } from './running-host.ts'
+import { type AppSettings, appSettings, appSource } from './settings/app-settings.ts'
+import { type HostSettings, readSettings } from './settings/read-settings.ts'
+import { findRoot, listSources, type Source } from './sources.ts'
+import { StateFile } from './state.ts'
+import { lockState } from './state-lock.ts'
+import { openStore, type Store } from './store.ts'
 import { type Watcher, watchApps } from './watch.ts'
 
 export type { AccessRecord } from './access-log.ts'
-export type { AppStatus, HostEvent } from './status.ts'
+export type { AppView } from './app-view.ts'
+export type { Host } from './host.ts'
+export type { HostEvent } from './host-event.ts'
 
 export interface ServeApp {
   /** An archive, a zip with a manifest, a project folder, or a folder that holds archives and project folders. */
@@ -26,86 +45,128 @@ export interface ServeApp {
 
 export interface ServeOptions {
   readonly apps: readonly ServeApp[]
-  /** Address to listen on. Default `127.0.0.1`. */
+  /** Address to listen on. Default: the settings file's, else `127.0.0.1`. */
   readonly host?: string
-  /** Default 8080; 0 takes any free one. */
+  /** Default: the settings file's, else 8080; 0 takes any free one. */
   readonly port?: number
   /** Values given one by one: each reaches the apps that declare it; CONFIG_UNKNOWN when no app does. */
   readonly config?: Readonly<Record<string, string>>
   /** A file of NAME=VALUE lines. `config` wins over it; names that no app declares are left aside. */
   readonly envFile?: string
+  /** A settings file (`zapp.host.json`), which wins over both. */
+  readonly settings?: string
+  /** The environment that settings name variables of. Default: none. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Cache folder. Default: the loader's choice. */
   readonly cache?: string
   /** Folder that gets one folder of data folders for each app, by its name. Default: the loader's choice. */
   readonly data?: string
-  /** Follow the files: reload what changes, add what appears, take down what disappears. */
+  /**
+   * State folder, of this host alone: what was deployed, its last versions, and what was done by hand are found there
+   * when the host starts again. Default: none, everything is forgotten at the end.
+   */
+  readonly state?: string
+  /** Follow the files: deploy what changes and what appears, take down what disappears. Default: with a state folder. */
   readonly watch?: boolean
+  /** How long after a switch a version that dies is rolled back, ms. Default 10,000. */
+  readonly watchMs?: number
   /** Everything worth saying, as data; the caller makes text of it. Must not throw. */
   readonly log?: (event: HostEvent) => void
 }
 
-export interface Host {
-  /** `url` ends in "/". */
-  readonly address: { readonly host: string; readonly port: number; readonly url: string }
-  /** As they are now, by mount. */
-  readonly apps: readonly AppStatus[]
-  /**
-   * Stops accepting, lets running requests finish for at most `drainMs` (default 10,000), then ends what is left.
-   * A further call may shorten the wait: 0 ends everything at once.
-   */
-  close(options?: { readonly drainMs?: number }): Promise<void>
-}
+const WATCH_MS = 10_000
+/** Apps that start at once: they take processors and memory from those that serve. */
+const STARTERS = 4
+/** A file that is still being written when the host starts is waited for so many times, about 3 seconds. */
+const PATIENCE = 10
 
 /**
  * Serves archives and project folders over HTTP/1.1. Resolves when every app was tried; one that is not up yet answers
  * 503.
  *
- * @throws ZappError PORT_IN_USE, NOT_FOUND, IO; CONFIG_UNKNOWN; CACHE_*; USAGE where there is no app; and without
- * `watch`, whatever kept an app from going live that was given by its own path. One that was found in a folder, or is
- * watched, is reported through `log` and answers 503.
+ * @throws ZappError PORT_IN_USE, NOT_FOUND, IO; CONFIG_UNKNOWN; CACHE_*; HOST_RUNNING, STATE_UNREADABLE; MANIFEST_* for
+ * the settings file; USAGE where there is no app; and without `watch`, whatever kept an app from going live that was
+ * given by its own path. One that was found in a folder, or is watched, is reported through `log` and answers 503.
  */
 export async function serve(options: ServeOptions): Promise<Host> {
-  const { host = '127.0.0.1', port = 8080, watch = false, log = () => {} } = options
-  const roots = await Promise.all(options.apps.map(({ path, mount }) => findRoot(path, mount)))
+  const { log = () => {}, watch = options.state !== undefined } = options
+  const file = options.settings === undefined ? undefined : resolve(options.settings)
+  let settings = file === undefined ? undefined : await readSettings(file)
+  const given = [...options.apps, ...(settings?.folders ?? []).map((path) => ({ path: within(settings, path) }))]
+  const roots = await Promise.all(given.map(({ path, mount }: ServeApp) => findRoot(path, mount)))
   const fileValues = options.envFile === undefined ? {} : await readEnvFile(options.envFile)
   const cache = await cacheLocation({ cache: options.cache })
-  const store = await openStore(cache)
+  const host = options.host ?? settings?.listen?.host ?? '127.0.0.1'
+  const port = options.port ?? settings?.listen?.port ?? 8080
+  const { store, state, release } = await openState(options.state, cache)
   const stopping = new AbortController()
+  const events = new Events()
   /** The one app that was asked for, if it is one. */
   const alone = roots.length === 1 && roots[0]?.kind !== 'folder'
   /** Until the mounts are known nobody can say whose a path is; until all is up `serve` may still throw. */
   let phase: 'reading' | 'starting' | 'up' = 'reading'
+  // Where an app's failure is thrown, it is not said a second time.
+  events.subscribe((event) =>
+    event.type === 'failed' && phase !== 'up' && isFatal(event.app.source) ? undefined : log(event),
+  )
 
   const apps = new Apps({
-    async prepare(source) {
-      const stored = await prepare(source, store, stopping.signal)
-      if (isZip(source)) log({ type: 'repacked', source: source.path })
-      return stored
-    },
-    deploy: (stored, mount) =>
-      createDeployment(stored, { mount, cache, ...settingsFor(stored.archive.manifest) }, front),
-    mountOf: ({ root }, stored) => root.mount ?? (alone ? rootOr(stored?.archive.manifest.base) : undefined),
-    // Where an app's failure is thrown, it is not said a second time.
-    log: (event) => (event.type === 'failed' && phase !== 'up' && isFatal(event.app.source) ? undefined : log(event)),
+    store,
+    state,
+    place,
+    settingsOf,
+    isOurs: (path) => roots.some((root) => path === root.path || path.startsWith(root.path + sep)),
+    isEnabled: (id, name) => appSource(settings, id, name).enabled ?? true,
+    make,
+    limit: createLimiter(STARTERS),
+    log: events.emit,
     onRoutes: () => front.claim(apps.routes),
     stopping: stopping.signal,
+    watchMs: options.watchMs ?? WATCH_MS,
   })
   const front: Front = new Front({
-    find: (path, method) => (phase === 'reading' ? STARTING : findAnswer(apps, path, method, isLoopback(host))),
-    log: (record) => log({ type: 'access', record }),
+    find: (path, method, name) =>
+      phase === 'reading' ? STARTING : findAnswer(apps, hostOf(settings, name), path, method, isLoopback(host)),
+    log: (record) => events.emit({ type: 'access', record }),
   })
   let watcher: Watcher | undefined
   let closing: Promise<void> | undefined
 
-  function settingsFor(manifest: Manifest): Pick<InProcessOptions, 'config' | 'data' | 'onError' | 'onLog'> {
-    const given = configFor(manifest, { ...fileValues, ...options.config })
-    return {
-      // A single app is told all names, so that it can report unknown ones with everything else that it misses.
-      config: alone ? { ...given, ...options.config } : given,
-      data: options.data === undefined ? undefined : join(options.data, manifest.name),
-      onError: (error, where) => log({ type: 'error', app: manifest.name, error, where }),
-      onLog: (line) => log({ type: 'log', app: manifest.name, line }),
+  function place(source: Source, manifest: Manifest | undefined): AppPlace {
+    const { mount, version } = placeOf(source.stem, manifest)
+    const { host, root } = source
+    const set = manifest && appSource(settings, '', manifest.name).mount
+    const base = alone ? rootOr(manifest?.base) : undefined
+    return { host, version, mount: root.mount ?? (set === '/' ? '' : set) ?? base ?? mount }
+  }
+
+  async function settingsOf(id: string, manifest: Manifest): Promise<AppSettings> {
+    const common = configFor(manifest, { ...fileValues, ...options.config })
+    // A single app is told all names, so that it can report unknown ones with everything else that it misses.
+    const values = alone ? { ...common, ...options.config } : common
+    const own = await appSettings(settings, { id, manifest }, values, options.env ?? {})
+    return options.data === undefined ? own : { data: join(options.data, manifest.name), ...own }
+  }
+
+  function make(stored: StoredApp, { id, mount }: { id: string; mount: string }, own: AppSettings): Runnable {
+    const { name, version } = stored.archive.manifest
+    const { config, data, health, workers } = own
+    const common = {
+      config,
+      cache,
+      data,
+      onError: (error: unknown, where: string) => events.emit({ type: 'error', app: id, name, error, where }),
+      onLog: (line: LogLine) => events.emit({ type: 'log', app: id, name, version, line }),
     }
+    const app = { id, version }
+    const deployment = createDeployment(stored, { mount, health, workers, ...common }, app, front)
+    return { deployment, commands: archiveCommands(stored.archive, common) }
+  }
+
+  async function list(): Promise<Source[]> {
+    const hosts = new Set(Object.keys(settings?.hosts ?? {}))
+    const found = (await Promise.all(roots.map((root) => listSources(root, hosts)))).flat()
+    return [...new Map(found.map((source) => [source.path, source])).values()]
   }
 
   function isFatal(source: string): boolean {
@@ -113,25 +174,45 @@ export async function serve(options: ServeOptions): Promise<Host> {
   }
 
   async function start(): Promise<void> {
-    const sources = await listAll(roots)
+    const sources = await list()
     if (sources.length === 0 && !watch) {
       const paths = options.apps.map(({ path }) => JSON.stringify(path)).join(', ')
       throw fail('USAGE', '', { command: 'serve', problem: `there is no .zapp file and no project in ${paths}` })
     }
-    await apps.read(sources)
+    await store.collect()
+    let again = await apps.read(sources)
+    for (let left = PATIENCE; again !== undefined && left > 0; left--) {
+      await sleep(again)
+      again = await apps.read(await list())
+    }
     if (!alone) checkConfigNames(Object.keys(options.config ?? {}), apps.manifests)
     phase = 'starting'
     await apps.settle()
     const fatal = roots.map(({ path }) => (isFatal(path) ? apps.errorOf(path) : undefined)).find((error) => error)
     if (fatal) throw fatal
     if (!watch) return
+    const trouble = (error: unknown) => events.emit({ type: 'error', app: '', name: '', error, where: 'watching' })
     watcher = await watchApps(roots, {
       async onChange(changed) {
-        await apps.read(await listAll(roots), changed)
-        await apps.settle()
+        const again = await apps.read(await list(), changed)
+        // Not waited for: an app that takes its time must not keep others from being noticed.
+        void apps.settle().catch(trouble)
+        return again
       },
-      onError: (error) => log({ type: 'error', app: '', error, where: 'watching' }),
+      onError: trouble,
     })
+  }
+
+  async function reload(): Promise<void> {
+    if (file === undefined) return
+    try {
+      settings = await readSettings(file)
+    } catch (failure) {
+      events.emit({ type: 'reloaded', error: asZappError(failure) })
+      throw failure
+    }
+    await apps.replace()
+    events.emit({ type: 'reloaded' })
   }
 
   async function shutDown(): Promise<void> {
@@ -140,7 +221,8 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await watcher?.close()
     await ended
     await apps.stop()
-    await store.close()
+    events.journal.close()
+    await release()
   }
 
   async function close({ drainMs = 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
@@ -153,17 +235,56 @@ export async function serve(options: ServeOptions): Promise<Host> {
     const address = await front.listen(host, port)
     await start()
     phase = 'up'
-    return {
+    return new RunningHost({
       address: { host, port: address.port, url: urlOf(host, address.port) },
-      get apps() {
-        return apps.statuses
-      },
+      apps,
+      store,
+      events,
+      settingsOf,
+      stopping: stopping.signal,
+      reload,
       close,
-    }
+    })
   } catch (error) {
     await close({ drainMs: 0 })
     throw error
   }
+}
+
+interface Opened {
+  readonly store: Store
+  readonly state: StateFile
+  release(): Promise<void>
+}
+
+/** Where copies and versions are kept: in the state folder, or until the end in the cache. */
+async function openState(dir: string | undefined, cacheDir: string): Promise<Opened> {
+  if (dir === undefined) {
+    const cache = await openCache({ dir: cacheDir })
+    const temporary = await makeTemp(await makeLayout(cache.dir))
+    const state = await StateFile.open()
+    const store = await openStore({ dir: temporary, keeps: keptBy(state) })
+    return { store, state, release: () => rm(temporary, { recursive: true, force: true }) }
+  }
+  const folder = resolve(dir)
+  // Its files are run as code.
+  await trustFolder(folder)
+  const lock = await lockState(folder)
+  try {
+    const state = await StateFile.open(join(folder, 'state.json'))
+    return {
+      state,
+      store: await openStore({ dir: join(folder, 'store'), keeps: keptBy(state) }),
+      release: lock.release,
+    }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+function keptBy({ state }: StateFile): (digest: string) => boolean {
+  return (digest) => Object.values(state.apps).some(({ versions }) => versions.some((one) => one.digest === digest))
 }
 
 /** A build that works at one mount only goes there. */
@@ -171,9 +292,15 @@ function rootOr(base = 'any'): string {
   return base === 'any' || base === '/' ? '' : base
 }
 
-async function listAll(roots: readonly Root[]): Promise<Source[]> {
-  const found = (await Promise.all(roots.map(listSources))).flat()
-  return [...new Map(found.map((source) => [source.path, source])).values()]
+/** @param name of the field Host, in lower case */
+function hostOf(settings: HostSettings | undefined, name: string | undefined): string {
+  const host = name?.replace(/:[0-9]*$/, '').replace(/\.$/, '') ?? ''
+  const [known] = Object.entries(settings?.hosts ?? {}).find(([, { aliases }]) => aliases?.includes(host)) ?? []
+  return known ?? host
+}
+
+function within(settings: HostSettings | undefined, path: string): string {
+  return resolve(settings?.folder ?? '', path)
 }
 
 function isLoopback(host: string): boolean {

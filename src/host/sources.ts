@@ -1,7 +1,8 @@
-import type { Stats } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 import { access, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { fail } from '../errors.ts'
+import { isHostName } from './names.ts'
 
 /** What the host was told to serve. */
 export interface Root {
@@ -19,8 +20,19 @@ export interface Source {
   readonly kind: 'archive' | 'project'
   /** What names it in the way of Tomcat: the file's name without its ending, or the folder's name. */
   readonly stem: string
+  /** Virtual host; `""` for the default one. */
+  readonly host: string
   readonly modifiedMs: number
+  /** Of an archive that exists: what a system tells of a file without reading it. Another one means: read again. */
+  readonly stamp?: Stamp
   readonly root: Root
+}
+
+/** The time of the inode's last change cannot be set by anyone, but its clock may tick as slowly as once in 10 ms. */
+export interface Stamp {
+  /** Device, inode, size, times of modification and change. */
+  readonly text: string
+  readonly changedMs: number
 }
 
 const EXTENSION = '.zapp'
@@ -40,16 +52,30 @@ export async function findRoot(path: string, mount?: string): Promise<Root> {
   return { path: full, kind, mount: mount === '/' ? '' : mount }
 }
 
-/** A root that is an app stays one while it is gone: that it cannot be read is for its reader to say. */
-export async function listSources(root: Root): Promise<Source[]> {
-  if (root.kind !== 'folder') return [toSource(root, root.path, root.kind, await statOrUndefined(root.path))]
+/**
+ * The apps of a root. Folders in a folder of apps that are named as hosts are virtual hosts. A root that is an app stays one while it is gone: that it cannot be read is for its reader to say.
+ *
+ * @param hosts names of further virtual hosts
+ * @throws ZappError IO
+ */
+export async function listSources(root: Root, hosts: ReadonlySet<string> = new Set()): Promise<Source[]> {
+  if (root.kind !== 'folder') return [toSource(root, root.path, root.kind, '', await statOrUndefined(root.path))]
+  return listFolder(root, root.path, '', hosts)
+}
+
+async function listFolder(root: Root, folder: string, host: string, hosts: ReadonlySet<string>): Promise<Source[]> {
   const sources: Source[] = []
-  for (const name of (await readdir(root.path)).sort()) {
+  for (const name of (await namesIn(folder)).sort()) {
     if (name.startsWith('.')) continue
-    const path = join(root.path, name)
+    const path = join(folder, name)
     const stats = await statOrUndefined(path)
-    if (stats?.isFile() && name.endsWith(EXTENSION)) sources.push(toSource(root, path, 'archive', stats))
-    if (stats?.isDirectory() && (await isProject(path))) sources.push(toSource(root, path, 'project', stats))
+    if (stats?.isFile() && name.endsWith(EXTENSION)) sources.push(toSource(root, path, 'archive', host, stats))
+    if (!stats?.isDirectory()) continue
+    if (await isProject(path)) sources.push(toSource(root, path, 'project', host, stats))
+    // Names of hosts are those of folders, as in Tomcat; a project of such a name is an app like any other.
+    else if (host === '' && (isHostName(name) || hosts.has(name))) {
+      sources.push(...(await listFolder(root, path, name, hosts)))
+    }
   }
   return sources
 }
@@ -73,13 +99,41 @@ export function isZip({ path, kind }: Pick<Source, 'path' | 'kind'>): boolean {
   return kind === 'archive' && /\.zip$/i.test(path)
 }
 
-function toSource(root: Root, path: string, kind: Source['kind'], stats: Stats | undefined): Source {
-  const stem = kind === 'archive' ? basename(path).replace(/\.(?:zapp|zip)$/i, '') : basename(path)
-  return { path, kind, stem, modifiedMs: stats?.mtimeMs ?? 0, root }
+/** The file's name without its ending. */
+export function stemOf(file: string): string {
+  return basename(file).replace(/\.(?:zapp|zip)$/i, '')
 }
 
-function statOrUndefined(path: string): Promise<Stats | undefined> {
-  return stat(path).catch((error: NodeJS.ErrnoException) => {
+function toSource(
+  root: Root,
+  path: string,
+  kind: Source['kind'],
+  host: string,
+  stats: BigIntStats | undefined,
+): Source {
+  const stem = kind === 'archive' ? stemOf(path) : basename(path)
+  const about = { path, kind, stem, host, modifiedMs: Number(stats?.mtimeMs ?? 0), root }
+  return kind === 'archive' && stats ? { ...about, stamp: stampOf(stats) } : about
+}
+
+/** As {@link Stamp.text}; `""` where there is nothing. */
+export async function stampAt(path: string): Promise<string> {
+  const stats = await statOrUndefined(path)
+  return stats ? stampOf(stats).text : ''
+}
+
+function stampOf({ dev, ino, size, mtimeNs, ctimeNs, ctimeMs }: BigIntStats): Stamp {
+  return { text: [dev, ino, size, mtimeNs, ctimeNs].join(':'), changedMs: Number(ctimeMs) }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: Error) => {
+    throw fail('IO', folder, { operation: 'listing the folder of apps', reason: error.message }, error)
+  })
+}
+
+function statOrUndefined(path: string): Promise<BigIntStats | undefined> {
+  return stat(path, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
     throw fail('IO', path, { operation: 'stat', reason: error.message }, error)
   })

@@ -1,19 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
-import { chmod, copyFile, rename, rm } from 'node:fs/promises'
+import { constants, createReadStream, createWriteStream } from 'node:fs'
+import { chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { openCache } from '../cache/cache.ts'
-import { makeLayout, makeTemp } from '../cache/layout.ts'
 import { fail } from '../errors.ts'
 
-/** A private copy of an archive. */
+/** A private copy of an archive. While somebody holds it, it stays. */
 export interface StoredFile {
   /** `<sha256>.zapp` in the store. */
   readonly file: string
   /** `sha256:<hex>` of the copy itself. */
   readonly digest: string
-  /** Removes the copy with the last one who holds it. Once. */
+  /** Once. With the last holder a copy goes that nobody keeps. */
   release(): Promise<void>
 }
 
@@ -25,52 +24,187 @@ export interface Store {
    * @throws ZappError NOT_FOUND, IO
    */
   copy(path: string): Promise<StoredFile>
+  /** Takes a stream of any size, hashed as it comes. @throws ZappError IO; what the stream fails with */
+  receive(stream: Readable): Promise<StoredFile>
   /** Names a draft by its own bytes. */
   adopt(draft: string): Promise<StoredFile>
-  close(): Promise<void>
+  /** A copy that is there, its bytes as they were. A damaged one is removed. */
+  hold(digest: string): Promise<StoredFile | undefined>
+  /** Whether these bytes passed every check before, by this version of the checks. */
+  isChecked(stored: StoredFile): Promise<boolean>
+  setChecked(stored: StoredFile): Promise<void>
+  /** Removes copies that nobody holds or keeps. */
+  collect(digests?: Iterable<string>): Promise<void>
+}
+
+export interface StoreOptions {
+  /** Of this host alone. Made where it does not exist. */
+  readonly dir: string
+  /** Copies that stay without a holder. Default none. */
+  readonly keeps?: (digest: string) => boolean
+}
+
+/** Says which checks a receipt vouches for: one more for every change of what passes 1 to 8 refuse. */
+const CHECKS = 1
+
+/** That the bytes of a copy were hashed and checked, valid while the system says that the file is the same. */
+interface Receipt {
+  readonly digest: string
+  readonly checks: number
+  readonly file: string
 }
 
 /**
  * Holds the copies that are served: the file that a user may overwrite at any moment is read once, then never again
- * (FORMAT.md §Security considerations). It is a folder of this process in the cache; a host that was killed has its own swept with the
- * cache's other unfinished work.
- *
- * @throws ZappError CACHE_UNTRUSTED, CACHE_NONE, CACHE_READ_ONLY
+ * (FORMAT.md §Security considerations). A copy is complete before it has its name: drafts are written beside, flushed and
+ * renamed; those of a host that was killed are swept when the next one opens the store.
  */
-export async function openStore(cacheDir: string): Promise<Store> {
-  const cache = await openCache({ dir: cacheDir })
-  const dir = await makeTemp(await makeLayout(cache.dir))
+export async function openStore({ dir, keeps = () => false }: StoreOptions): Promise<Store> {
+  const drafts = join(dir, 'drafts')
+  await rm(drafts, { recursive: true, force: true })
+  await mkdir(drafts, { recursive: true, mode: 0o700 })
   const holders = new Map<string, number>()
-  const draft = () => join(dir, `${randomUUID()}.draft`)
 
-  async function copy(path: string): Promise<StoredFile> {
-    const target = draft()
+  const draft = () => join(drafts, `${randomUUID()}.zapp`)
+  const fileOf = (digest: string) => join(dir, `${hexOf(digest)}.zapp`)
+  const receiptOf = (digest: string) => join(dir, `${hexOf(digest)}.json`)
+
+  /** Leaves no draft behind where `work` rejects. */
+  async function drafted(path: string, operation: string, work: (file: string) => Promise<StoredFile>) {
+    const file = draft()
     try {
-      await copyFile(path, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
+      return await work(file)
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
+      await rm(file, { force: true })
+      const { code, syscall, message } = error as NodeJS.ErrnoException
       if (code === 'ENOENT') throw fail('NOT_FOUND', path, { file: path }, error)
-      throw fail('IO', path, { operation: 'copying the archive', reason: message }, error)
+      if (syscall !== undefined) throw fail('IO', path, { operation, reason: message }, error)
+      throw error
     }
-    return adopt(target)
+  }
+
+  function copy(path: string): Promise<StoredFile> {
+    return drafted(path, 'copying the archive', async (file) => {
+      await copyFile(path, file, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
+      return adopt(file)
+    })
+  }
+
+  function receive(stream: Readable): Promise<StoredFile> {
+    return drafted('', 'receiving the archive', async (file) => {
+      const hash = createHash('sha256')
+      const tap = new Transform({
+        transform(chunk, _, done) {
+          hash.update(chunk)
+          done(null, chunk)
+        },
+      })
+      await pipeline(stream, tap, createWriteStream(file, { flags: 'wx', mode: 0o600 }))
+      return named(file, hash.digest('hex'))
+    })
   }
 
   async function adopt(file: string): Promise<StoredFile> {
     await chmod(file, 0o600)
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(file), hash)
-    const hex = hash.digest('hex')
-    const named = join(dir, `${hex}.zapp`)
-    await rename(file, named)
-    holders.set(named, (holders.get(named) ?? 0) + 1)
-    return { file: named, digest: `sha256:${hex}`, release: () => release(named) }
+    return named(file, await hashFile(file))
   }
 
-  async function release(named: string): Promise<void> {
-    const left = (holders.get(named) ?? 1) - 1
-    holders.set(named, left)
-    if (left === 0) await rm(named, { force: true })
+  async function named(file: string, hex: string): Promise<StoredFile> {
+    const digest = `sha256:${hex}`
+    // Held first: a collector must not find it unheld in between.
+    const stored = held(digest)
+    try {
+      await flush(file)
+      await rename(file, stored.file)
+      await flush(dir)
+    } catch (error) {
+      await stored.release()
+      throw error
+    }
+    return stored
   }
 
-  return { draft, copy, adopt, close: () => rm(dir, { recursive: true, force: true }) }
+  function held(digest: string): StoredFile {
+    holders.set(digest, (holders.get(digest) ?? 0) + 1)
+    return { file: fileOf(digest), digest, release: () => release(digest) }
+  }
+
+  async function release(digest: string): Promise<void> {
+    const left = (holders.get(digest) ?? 1) - 1
+    if (left > 0) holders.set(digest, left)
+    else holders.delete(digest)
+    if (left <= 0 && !keeps(digest)) await remove(digest)
+  }
+
+  async function remove(digest: string): Promise<void> {
+    await Promise.all([rm(fileOf(digest), { force: true }), rm(receiptOf(digest), { force: true })])
+  }
+
+  async function hold(digest: string): Promise<StoredFile | undefined> {
+    const stored = held(digest)
+    const isWhole =
+      (await readReceipt(digest)) !== undefined || (await hashFile(stored.file).catch(() => '')) === hexOf(digest)
+    if (isWhole) return stored
+    await stored.release()
+    if (!holders.has(digest)) await remove(digest)
+    return undefined
+  }
+
+  /** Where it is of the file as it is now. */
+  async function readReceipt(digest: string): Promise<Receipt | undefined> {
+    try {
+      const receipt = JSON.parse(await readFile(receiptOf(digest), 'utf8')) as Receipt
+      return receipt.digest === digest && receipt.file === (await identify(fileOf(digest))) ? receipt : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  async function setChecked({ digest, file }: StoredFile): Promise<void> {
+    const receipt: Receipt = { digest, checks: CHECKS, file: await identify(file) }
+    const text = join(drafts, `${randomUUID()}.json`)
+    await writeFile(text, JSON.stringify(receipt), { mode: 0o600 })
+    await rename(text, receiptOf(digest))
+  }
+
+  async function collect(digests?: Iterable<string>): Promise<void> {
+    const there =
+      digests ?? (await readdir(dir)).flatMap((name) => /^([0-9a-f]{64})\.(?:zapp|json)$/.exec(name)?.[1] ?? [])
+    for (const name of there) {
+      const digest = `sha256:${hexOf(name)}`
+      if (!holders.has(digest) && !keeps(digest)) await remove(digest)
+    }
+  }
+
+  const isChecked = async ({ digest }: StoredFile) => (await readReceipt(digest))?.checks === CHECKS
+  return { draft, copy, receive, adopt, hold, isChecked, setChecked, collect }
+}
+
+export async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
+function hexOf(digest: string): string {
+  return digest.replace(/^sha256:/, '')
+}
+
+/** What no writer can leave as it was: the system sets the time of change by itself. */
+async function identify(file: string): Promise<string> {
+  const { dev, ino, size, ctimeNs } = await stat(file, { bigint: true })
+  return [dev, ino, size, ctimeNs].join(':')
+}
+
+/** To the disk. */
+export async function flush(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } catch (error) {
+    // Some file systems have no such thing for folders.
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
+  } finally {
+    await handle.close()
+  }
 }

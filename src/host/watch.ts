@@ -5,10 +5,12 @@ import type { Root } from './sources.ts'
 
 export interface WatchOptions {
   /**
-   * Told, once things are quiet, the paths of the apps that may have changed: a root, or what lies directly in a root
-   * of kind `folder`. Not called again before its promise is settled.
+   * Told the paths that may have changed, once each has been quiet, and every few seconds none at all: the system does
+   * not tell every change. Not called again before its promise is settled.
+   *
+   * @returns ms after which it wants to look again, where something is not settled
    */
-  readonly onChange: (changed: ReadonlySet<string>) => Promise<void>
+  readonly onChange: (changed: ReadonlySet<string>) => Promise<number | undefined>
   readonly onError: (error: unknown) => void
 }
 
@@ -19,32 +21,38 @@ export interface Watcher {
 
 /** Time without a change after which a copy or an editor's save is taken to be over (R02). */
 const QUIET_MS = 300
-/** An app that is gone for shorter than this is being replaced: editors and some copiers do so (R15). */
-const GONE_MS = 1000
+/** What no event told is found after that, at the latest (R17: 10 s, of which looking and starting take some). */
+const RESCAN_MS = 5000
+
+/** What changed while things were started is found soon. */
+const FIRST_MS = 1000
 
 const UNWATCHED = /(?:^|[/\\])(?:node_modules[/\\](?!\.package-lock\.json$)|\.git(?:[/\\]|$))/
 
 /** Follows files and folders until it is closed. What a change means is for others to find out. */
 export async function watchApps(roots: readonly Root[], { onChange, onError }: WatchOptions): Promise<Watcher> {
-  /** What has changed, and when that may be looked at. */
+  /** What has changed, and when that may be looked at: each for itself, so that one that never rests delays no other. */
   const due = new Map<string, number>()
+  let next = performance.now() + FIRST_MS
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
+  let closed = false
 
   function arm(): void {
     clearTimeout(timer)
-    timer = setTimeout(fire, Math.max(...due.values()) - performance.now())
+    if (!closed && !running) timer = setTimeout(fire, Math.min(next, ...due.values()) - performance.now())
   }
 
   function fire(): void {
-    if (running) return
-    const batch = new Set(due.keys())
-    due.clear()
+    const now = performance.now()
+    const batch = new Set([...due].flatMap(([path, at]) => (at <= now ? path : [])))
+    for (const path of batch) due.delete(path)
     running = onChange(batch)
-      .catch(onError)
-      .then(() => {
+      .catch((error) => void onError(error))
+      .then((again) => {
         running = undefined
-        if (due.size > 0) arm()
+        next = performance.now() + Math.min(again ?? RESCAN_MS, RESCAN_MS)
+        arm()
       })
   }
 
@@ -56,21 +64,19 @@ export async function watchApps(roots: readonly Root[], { onChange, onError }: W
       ...(root.kind === 'archive' && { depth: 0 }),
     })
     watcher.on('error', onError)
-    watcher.on('all', (event, path) => {
-      const app = appOf(root, path)
-      if (app === undefined) return
-      const gone = path === app && event.startsWith('unlink')
-      due.set(app, performance.now() + (gone ? GONE_MS : QUIET_MS))
+    watcher.on('all', (_, path) => {
+      for (const app of appsOf(root, path)) due.set(app, performance.now() + QUIET_MS)
       arm()
     })
     return watcher
   })
   await Promise.all(watchers.map((watcher) => once(watcher, 'ready')))
+  arm()
 
   return {
     async close() {
+      closed = true
       clearTimeout(timer)
-      due.clear()
       await Promise.all([...watchers.map((watcher) => watcher.close()), running])
     },
   }
@@ -79,12 +85,14 @@ export async function watchApps(roots: readonly Root[], { onChange, onError }: W
 function isIgnored(root: Root, path: string): boolean {
   if (root.kind === 'archive') return path !== root.path && path !== dirname(root.path)
   // Dependencies change when the package manager says so; it writes its own lock file last.
-  return UNWATCHED.test(relative(root.path, path))
+  return UNWATCHED.test(relative(root.path, path)) || path.endsWith('.zapp.failed')
 }
 
-/** The app that a path belongs to. */
-function appOf(root: Root, path: string): string | undefined {
-  if (root.kind !== 'folder') return root.kind === 'archive' && path !== root.path ? undefined : root.path
-  const [first] = relative(root.path, path).split(sep)
-  return first ? join(root.path, first) : undefined
+/** The app that a path belongs to: of a folder, what lies in it, or in a virtual host's folder below. */
+function appsOf(root: Root, path: string): string[] {
+  if (root.kind !== 'folder') return root.kind === 'archive' && path !== root.path ? [] : [root.path]
+  const [first, second] = relative(root.path, path).split(sep)
+  if (!first) return []
+  const app = join(root.path, first)
+  return second ? [app, join(app, second)] : [app]
 }

@@ -41,6 +41,17 @@ export async function dataLocation(name: string): Promise<string> {
   )
 }
 
+/**
+ * Where a host keeps what it deployed when the caller names no place: `zapp-host` in /var/lib for root or a service user,
+ * else in the user's state folder. Not within `zapp`, where an app called "host" has its data folders.
+ *
+ * @throws ZappError CACHE_NONE
+ */
+export async function stateLocation(): Promise<string> {
+  const own = (await userState()).map((folder) => `${folder}-host`)
+  return firstUsable((await isService()) ? ['/var/lib/zapp-host', ...own] : own)
+}
+
 async function isService(): Promise<boolean> {
   const user = process.geteuid?.()
   if (user === undefined) return false

@@ -36,6 +36,8 @@ export interface LoadOptions {
   readonly onError?: (error: unknown, where: string) => void
   /** Told every line that programs of `server` entries print, and CGI scripts on their standard error. Must not throw. Default: nobody is told. */
   readonly onLog?: (line: LogLine) => void
+  /** Keys that the caller sees to, and the app is not to be refused for: `lifecycle.migrate`, `processes`. */
+  readonly honours?: readonly string[]
 }
 
 /**
@@ -62,7 +64,7 @@ async function load(archive: Archive, mount: string, options: LoadOptions, close
   const onError = options.onError ?? (() => {})
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
   throwIfErrors([
-    ...(await checkNeeds(manifest, await readBuildInfo(archive), mount, thisProcess)),
+    ...(await checkNeeds(manifest, await readBuildInfo(archive), mount, thisProcess, options.honours)),
     ...(await checkInterpreters(archive, thisProcess)),
     ...config.findings,
     ...(runsInProcess(manifest) ? findConflicts(config.values) : []),

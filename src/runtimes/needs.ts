@@ -13,16 +13,19 @@ const WHO = 'this version of the loader'
 /**
  * Everything an app needs and does not find, except its configuration (config.ts): checked before anything is unpacked,
  * and all told at once. A key whose behaviour this loader lacks is refused, never ignored.
+ *
+ * @param honours keys that the caller sees to
  */
 export async function checkNeeds(
   manifest: Manifest,
   build: BuildInfo | undefined,
   mount: string,
   container: Container,
+  honours: readonly string[] = [],
 ): Promise<Finding[]> {
   return [
     ...checkEntries(manifest, container),
-    ...checkKeys(manifest),
+    ...checkKeys(manifest, honours),
     ...checkBase(manifest, mount),
     ...(await checkRuntime(manifest, container)),
     ...(await checkCommands(manifest, container)),
@@ -59,7 +62,7 @@ function checkEntries(manifest: Manifest, { platform }: Container): Finding[] {
   })
 }
 
-function checkKeys(manifest: Manifest): Finding[] {
+function checkKeys(manifest: Manifest, honours: readonly string[]): Finding[] {
   const { processes, threads } = manifest.workers
   const keys = [
     ...manifest.reserved,
@@ -69,7 +72,7 @@ function checkKeys(manifest: Manifest): Finding[] {
     ...((processes ?? 1) > 1 ? ['workers.processes'] : []),
     ...((threads ?? 1) > 1 ? ['workers.threads'] : []),
   ]
-  return keys.map(unsupported)
+  return keys.filter((key) => !honours.includes(key)).map(unsupported)
 }
 
 function unsupported(key: string): Finding {

@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { fail, type ZappError } from '../errors.ts'
+import { withDeathSignal } from './death-signal.ts'
 import { findListening } from './listening.ts'
 import { OwnProcess } from './own-process.ts'
 import { privateFolder } from './private-folder.ts'
@@ -170,20 +169,10 @@ function connects(target: Target): Promise<boolean> {
   })
 }
 
-/**
- * What makes a program end with this process: Node gets {@link file://./listen-preload.cjs}; others are started through
- * `setpriv` of util-linux, where there is one, which asks the kernel for it and then becomes the program.
- */
+/** What makes a program end with this process: Node gets {@link file://./listen-preload.cjs}, others ask the kernel. */
 async function withSignals({ argv, isNode }: ProgramSpec): Promise<readonly [string, ...string[]]> {
   const [file, ...args] = argv
-  if (isNode) return [file, '--require', PRELOAD, ...args]
-  deathSignal ??= promisify(execFile)('setpriv', [...DEATH_SIGNAL, 'true']).then(
-    () => true,
-    () => false,
-  )
-  return (await deathSignal) ? ['setpriv', ...DEATH_SIGNAL, ...argv] : argv
+  return isNode ? [file, '--require', PRELOAD, ...args] : withDeathSignal(argv)
 }
 
 const PRELOAD = fileURLToPath(new URL('./listen-preload.cjs', import.meta.url))
-const DEATH_SIGNAL = ['--pdeathsig', 'TERM', '--']
-let deathSignal: Promise<boolean> | undefined

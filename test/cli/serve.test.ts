@@ -17,6 +17,7 @@ const READY = z.strictObject({
   address: z.strictObject({ host: z.string(), port: z.int().positive(), url: z.url() }),
   apps: z.array(
     z.strictObject({
+      id: z.string(),
       name: z.string(),
       version: z.string(),
       title: z.string(),
@@ -44,7 +45,8 @@ beforeEach(async () => {
 /** Serves on a free port until the test is over. */
 async function serving(argv: readonly string[]) {
   const stop = new AbortController()
-  const common = ['serve', '--port', '0', '--cache', join(cwd, 'cache'), '--data', join(cwd, 'data')]
+  const places = ['cache', 'data'].flatMap((name) => [`--${name}`, join(cwd, name)])
+  const common = ['serve', '--port', '0', ...places]
   const { written, ended } = startCli([...common, ...argv], { cwd, signal: stop.signal })
   onTestFinished(() => {
     stop.abort('SIGINT')
@@ -68,7 +70,9 @@ describe('serve', () => {
     expect(await text(url)).toBe('hello')
     expect(await end('SIGTERM')).toBe(0)
     expect(written.stderr).toMatch(/^live {5}\/ {2}greet 1\.0\.0 {2}Greeter {2}in \d+ ms\n/)
-    expect(written.stderr).toMatch(/\n\S+ 127\.0\.0\.1 "GET \/ HTTP\/1\.1" 200 \d+ [\d.]+ms \/\nstopping\n$/)
+    // What a process of the app has answered it tells in its own time.
+    expect(written.stderr).toMatch(/^\S+ 127\.0\.0\.1 "GET \/ HTTP\/1\.1" 200 \d+ [\d.]+ms \/$/m)
+    expect(written.stderr).toMatch(/^stopping$/m)
     await expect(fetch(url)).rejects.toThrow()
   })
 
@@ -103,7 +107,7 @@ describe('serve', () => {
     await mkdir(apps)
     await makeArchive(apps, { name: 'site', routes: { '/': { static: 'public' } } }, { 'public/index.html': 'site' })
     await writeFile(join(apps, 'broken.zapp'), 'junk')
-    const { written, url } = await serving(['apps'])
+    const { written, url } = await serving(['apps', '--state', join(cwd, 'state')])
     expect(written.stdout).toMatch(/^http:\S+:\d+\/ +all apps\nhttp:\S+\/site\S*\/ {2}site 1\.0\.0\n$/)
     await vi.waitFor(() =>
       expect(written.stderr).toMatch(
@@ -154,7 +158,7 @@ describe('serve refuses', () => {
   it.each([
     ['what is not there', ['nope.zapp'], 2, 'NOT_FOUND'],
     ['an env file that is not there', ['site', '--env-file', 'nope.env'], 2, 'NOT_FOUND'],
-    ['a folder without apps', ['empty'], 2, 'USAGE'],
+    ['a folder without apps that is not followed', ['empty', '--no-watch', '--state', 'state'], 2, 'USAGE'],
     ['a mount that is no path', ['site', '--mount', 'shop/'], 2, 'MOUNT_PATH'],
     ['a value that no app declares', ['site', '--config', 'NOPE=1'], 1, 'CONFIG_UNKNOWN'],
   ])('%s', async (_, argv, exit, error) => {

@@ -4,8 +4,9 @@ import { expect, test } from 'vitest'
 import { generate } from '../../scripts/generate.js'
 import { ERRORS } from '../../src/errors.ts'
 import { manifestSchema } from '../../src/format/manifest.ts'
+import { settingsSchema } from '../../src/host/settings/settings-schema.ts'
 
-const files = generate({ ERRORS, manifestSchema })
+const files = generate({ ERRORS, manifestSchema, settingsSchema })
 
 test.each(Object.keys(files))('%s is fresh', (file) => {
   const onDisk = readFileSync(join(import.meta.dirname, '../..', file), 'utf8')

@@ -11,6 +11,7 @@ const record: AccessRecord = {
   bytes: 5123,
   ms: 3.24,
   app: '/shop',
+  version: '1.0.0',
   aborted: false,
 }
 

@@ -51,7 +51,9 @@ const seen = (req: IncomingMessage, body: string): Seen => ({
 let records: AccessRecord[] = []
 const front = new Front({
   find: (path) =>
-    path.startsWith('/none') ? refusal(404, 'None.') : { mount: '/app', deployment: echo as unknown as Deployment },
+    path.startsWith('/none')
+      ? refusal(404, 'None.')
+      : { app: { id: '/app', version: '1.0.0' }, deployment: echo as unknown as Deployment },
   log: (record) => records.push(record),
 })
 let port = 0

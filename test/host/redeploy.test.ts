@@ -57,7 +57,7 @@ class Site {
         this.found++
         const mount = `/${path.split('/')[1]}`
         const deployment = this.#current.get(mount)
-        return deployment ? { mount, deployment } : refusal(404, 'None.')
+        return deployment ? { app: { id: mount, version: '' }, deployment } : refusal(404, 'None.')
       },
       log: (record) => this.records.push(record),
     })
@@ -82,6 +82,7 @@ class Site {
         ...{ mount, config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', mount) },
         ...{ onError: () => {}, onLog: () => {} },
       },
+      { id: mount, version },
       this.front,
     )
     await deployment.start()

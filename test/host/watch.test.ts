@@ -111,7 +111,7 @@ describe('--watch', () => {
     for (const [code, make] of broken) {
       await make()
       await expect.poll(() => served.host.apps[0]?.error?.code, { timeout: 10_000 }).toBe(code)
-      expect(served.host.apps).toMatchObject([{ version: '1.0.0', state: 'live' }])
+      expect(served.host.apps).toMatchObject([{ version: '1.0.0', state: 'degraded' }])
     }
     const { bad, seen } = await clients.stop()
     expect(bad).toEqual([])

@@ -1,9 +1,13 @@
 import { once } from 'node:events'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
+import type { ZappError } from '../../errors.ts'
 import { shellWord } from '../../format/shell-word.ts'
 import { formatAccess } from '../../host/access-log.ts'
-import { type AppStatus, type Host, type HostEvent, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
+import type { StateChange, VersionState } from '../../host/app-view.ts'
+import { type AppView, type Host, type HostEvent, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
+import { findRoot } from '../../host/sources.ts'
+import { stateLocation } from '../../runtimes/cache-location.ts'
 import { type AppFlags, addAppFlags, appOptions } from '../app-flags.ts'
 import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -11,7 +15,7 @@ import { formatTime } from '../format.ts'
 import { findingJson, renderFindings } from '../render-finding.ts'
 import { about } from '../report.ts'
 import { safeText } from '../safe-text.ts'
-import { archiveSubject, folderSubject, NO_SUBJECT, type Subject } from '../subject.ts'
+import { archiveSubject, folderSubject, manifestSubject, NO_SUBJECT, type Subject } from '../subject.ts'
 import { renderTable } from '../table.ts'
 import type { Ui } from '../ui.ts'
 import { usage } from '../usage.ts'
@@ -21,6 +25,8 @@ interface ServeFlags extends AppFlags {
   host?: string
   mount?: string
   watch?: boolean
+  state?: string
+  settings?: string
   json?: boolean
 }
 
@@ -30,7 +36,13 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
       .option('-p, --port <port>', 'default 8080; 0 takes any free one', parsePort)
       .option('--host <address>', 'address to listen on; default 127.0.0.1')
       .option('--mount <path>', 'where the one app is mounted; default /')
-      .option('--watch', 'follow the files: reload what changes')
+      .option('--watch', 'follow the files; a folder of apps is followed anyway')
+      .option('--no-watch', 'do not')
+      .option('--settings <file>', 'settings of the host and its apps: zapp.host.json')
+      .option(
+        '--state <dir>',
+        "what a host keeps; default: ZAPP_STATE, or zapp-host in the system's or user's state folder",
+      )
     addAppFlags(command)
       .option(...JSON_OPTION)
       .addHelpText(
@@ -40,6 +52,10 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
             'One archive or project mounts at /. Of a folder of apps, or of several paths,',
             'each mounts at its own name, and / lists them. The addresses are printed on',
             'stdout, one line for each request on stderr.',
+            '',
+            'A folder of apps is a host: what is copied there is deployed, what is deleted is',
+            'taken down, and what served is served again after a restart. SIGHUP reads the',
+            'settings again.',
           ],
           ['zapp serve shop-1.2.0.zapp', 'on http://127.0.0.1:8080/'],
           ['zapp serve . --watch', 'a project while it is written'],
@@ -54,10 +70,11 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
     if (flags.mount !== undefined && files.length > 1) {
       throw usage(`--mount places one app, got ${files.length} paths`, 'serve')
     }
-    const options = optionsOf(ui, files, flags)
+    const options = await optionsOf(ui, files, flags)
     const subject = await subjectOf(ui, files)
     return about(subject, async () => {
       const host = await serveApps({ ...options, log: createLog(ui) })
+      ui.io.onHangup(() => void host.reload().catch(() => {}))
       try {
         await announce(ui, host, subject)
         if (!ui.io.signal.aborted) await once(ui.io.signal, 'abort')
@@ -71,14 +88,20 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
   },
 }
 
-function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): ServeOptions {
-  const { mount, host, port, watch } = flags
+async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): Promise<ServeOptions> {
+  const { mount, host, port, watch, settings, state = ui.io.env.ZAPP_STATE } = flags
+  const roots = await Promise.all(files.map((file) => findRoot(ui.path(file)).catch(() => undefined)))
+  const isHost = settings !== undefined || roots.some((root) => root?.kind === 'folder')
+  const dir = state ? ui.path(state) : isHost ? await stateLocation() : undefined
   return {
     apps: files.map((file) => ({ path: ui.path(file), ...(mount === undefined ? {} : { mount }) })),
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
+    ...(settings === undefined ? {} : { settings: ui.path(settings) }),
+    ...(dir === undefined ? {} : { state: dir }),
+    ...(watch === undefined ? {} : { watch }),
     ...appOptions(ui, flags, 'serve'),
-    watch: watch === true,
+    env: ui.io.env,
   }
 }
 
@@ -103,16 +126,17 @@ async function announce(ui: Ui, { address, apps }: Host, subject: Subject): Prom
     ui.data({ address, apps: apps.map((app) => appJson(app, address.url, subject)) })
     return
   }
-  const live = apps.filter(({ state }) => state === 'live')
+  const live = apps.filter(({ state }) => state === 'live' || state === 'degraded')
   const rows = live.map((app) => [urlOf(app, address.url), titleOf(app)])
   if (apps.length > 1 && !live.some(({ mount }) => mount === '')) rows.unshift([address.url, 'all apps'])
   ui.out(...renderTable(rows, { indent: 0, paint: (text, _, column) => (column === 0 ? ui.paint.cyan(text) : text) }))
 }
 
-function appJson(app: AppStatus, base: string, subject: Subject): object {
-  const { name, version, title, mount, source, state, error } = app
+function appJson(app: AppView, base: string, subject: Subject): object {
+  const { id, name, version, title, mount, source, state, error } = app
   const [first] = error?.findings ?? []
   return {
+    id,
     name,
     version,
     title,
@@ -124,11 +148,12 @@ function appJson(app: AppStatus, base: string, subject: Subject): object {
   }
 }
 
-function urlOf({ mount }: AppStatus, base: string): string {
+function urlOf({ host, mount }: AppView, base: string): string {
+  if (host !== '') return `http://${host}${mount}/`
   return mount === '' ? base : `${base.replace(/\/$/, '')}${mount}/`
 }
 
-function titleOf({ name, version, title }: AppStatus): string {
+function titleOf({ name, version, title }: AppView): string {
   return [`${name} ${version}`, ...(title ? [title] : [])].map(safeText).join('  ')
 }
 
@@ -141,10 +166,10 @@ function createLog(ui: Ui): (event: HostEvent) => void {
         ui.warn(formatAccess(event.record))
         break
       case 'live':
-        ui.warn(`${talk.green('live')}     ${mountOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`)
+        ui.warn(`${talk.green('live')}     ${idOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`)
         break
       case 'removed':
-        ui.warn(`${talk.yellow('removed')}  ${mountOf(event.app)}  ${titleOf(event.app)}`)
+        ui.warn(`${talk.yellow('removed')}  ${idOf(event.app)}  ${titleOf(event.app)}`)
         break
       case 'repacked': {
         const file = shellWord(ui.name(event.source))
@@ -162,10 +187,19 @@ function createLog(ui: Ui): (event: HostEvent) => void {
         void warnFailed(ui, event)
         break
       case 'log':
-        ui.warn(`${talk.dim(`${safeText(event.app)} |`)} ${safeText(event.line.text)}`)
+        ui.warn(`${talk.dim(`${safeText(event.name)} |`)} ${safeText(event.line.text)}`)
         break
       case 'error':
-        ui.warn(`${talk.red('error')}    ${safeText(event.app)}  ${safeText(event.where)}: ${errorText(event.error)}`)
+        ui.warn(`${talk.red('error')}    ${safeText(event.name)}  ${safeText(event.where)}: ${errorText(event.error)}`)
+        break
+      case 'state':
+        warnState(ui, event.change)
+        break
+      case 'rolledback':
+        ui.warn(`${talk.yellow('back')}     ${idOf(event.app)}  ${titleOf(event.app)}, because the newer version died`)
+        break
+      case 'reloaded':
+        void warnReloaded(ui, event.error)
     }
   }
 }
@@ -174,11 +208,33 @@ async function warnFailed(ui: Ui, event: HostEvent & { type: 'failed' }): Promis
   const file = ui.name(event.app.source)
   const kept = event.kept ? '; the version before it goes on serving' : ''
   const lines = await renderFindings(event.error.findings, await subjectOf(ui, [file]), ui.talk)
-  ui.warn(`${ui.talk.red('failed')}   ${mountOf(event.app)}  ${safeText(file)}${kept}`, ...lines)
+  ui.warn(`${ui.talk.red('failed')}   ${idOf(event.app)}  ${safeText(file)}${kept}`, ...lines)
 }
 
-function mountOf({ mount }: AppStatus): string {
-  return safeText(mount || '/')
+function idOf({ id }: AppView): string {
+  return safeText(id)
+}
+
+/** Those that no line of another event tells. */
+const TOLD: ReadonlySet<VersionState> = new Set(['checked', 'starting', 'live', 'failed'])
+
+function warnState(ui: Ui, { app, name, version, digest, to, cause }: StateChange): void {
+  // How the versions end with the host is no news.
+  if (TOLD.has(to) || ui.io.signal.aborted) return
+  const what = `${safeText(app)}  ${safeText(name)} ${safeText(version)} ${digest.slice(0, 19)}: ${safeText(cause)}`
+  ui.warn(`${ui.talk.dim(to.padEnd(8))} ${what}`)
+}
+
+async function warnReloaded(ui: Ui, error: ZappError | undefined): Promise<void> {
+  if (!error) return ui.warn('settings read again')
+  const [first] = error.findings
+  const subject = manifestSubject(
+    ui,
+    ui.name(first?.path ?? ''),
+    await readFile(first?.path ?? '', 'utf8').catch(() => ''),
+  )
+  const lines = await renderFindings(error.findings, subject, ui.talk)
+  ui.warn(`${ui.talk.red('settings')} have mistakes: those before stay in force`, ...lines)
 }
 
 /** An app's own error, with its stack: the author of the app needs it, and it is not our fault to hide. */

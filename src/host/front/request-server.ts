@@ -10,7 +10,14 @@ import { stopReading } from './connection.ts'
 import { forget, leaveAt, requestBytes } from './leave.ts'
 
 /** Who answers a request: an app, or the host itself. */
-export type Found<D = Deployment> = { readonly mount: string; readonly deployment: D } | Reply
+export type Found<D = Deployment> = { readonly app: FoundApp; readonly deployment: D } | Reply
+
+export interface FoundApp {
+  readonly id: string
+  readonly version: string
+}
+
+const NO_APP: FoundApp = { id: '-', version: '' }
 
 export type Answers = Pick<Deployment, 'handle' | 'upgrade'>
 
@@ -203,7 +210,7 @@ export class RequestServer {
   #logLater(req: IncomingMessage, target: string, found: Found<Answers>): (status: number, aborted: boolean) => void {
     const { socket, method = '-', httpVersion } = req
     const [time, start, before, peer] = [new Date(), performance.now(), socket.bytesWritten, peerOf(req)]
-    const app = 'deployment' in found ? found.mount || '/' : '-'
+    const { id: app, version } = 'deployment' in found ? found.app : NO_APP
     return (status, aborted) => {
       const bytes = socket.bytesWritten - before
       this.#options.log({
@@ -216,6 +223,7 @@ export class RequestServer {
         bytes,
         ms: performance.now() - start,
         app,
+        version,
         aborted,
       })
     }
@@ -322,7 +330,7 @@ export class RequestServer {
     const [time, peer, before] = [new Date(), peerOf({ socket }), socket.bytesWritten]
     return () => {
       const [bytes, ms] = [socket.bytesWritten - before, Date.now() - time.getTime()]
-      const unread = { method: '-', target: '-', httpVersion: '-', app: '-', aborted: false }
+      const unread = { method: '-', target: '-', httpVersion: '-', app: '-', version: '', aborted: false }
       this.#options.log({ time, peer, status, bytes, ms, ...unread })
     }
   }

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fail, type ZappError } from '../../errors.ts'
-import type { Manifest } from '../../format/manifest-types.ts'
+import type { Health, Manifest } from '../../format/manifest-types.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
@@ -22,6 +22,9 @@ export interface IsolatedOptions {
   readonly config: Readonly<Record<string, string>>
   readonly cache: string
   readonly data: string | undefined
+  /** Instead of the manifest's. */
+  readonly health?: Health | undefined
+  readonly workers?: Manifest['workers'] | undefined
   /** Limit of the heap of each process, in MiB. Default: Node's. */
   readonly heapMiB?: number
   readonly onError: (error: unknown, where: string) => void
@@ -101,7 +104,7 @@ export class Isolated implements Deployment {
         {
           ...{ name: manifest.name, file: this.#stored.file, mount, config, cache, data, env },
           execArgv: heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`],
-          timeout: START_MS + (manifest.health?.timeout ?? 0),
+          timeout: START_MS + (this.#health?.timeout ?? 0),
           ...{ onLog, onError, onAccess },
           onLine: (stream, text) => onLog({ entry, stream, text }),
           onReturn: (socket, bytes, draining) => this.#options.onReturn(socket, bytes, !draining),
@@ -118,7 +121,7 @@ export class Isolated implements Deployment {
       this.#mourn(error instanceof Error ? error.message : String(error))
     }
     const onUp = () => this.#wake()
-    const processes = manifest.workers.processes ?? 1
+    const { processes = 1 } = { ...manifest.workers, ...this.#options.workers }
     const first = await Promise.allSettled(Array.from({ length: processes }, () => start()))
     for (const one of first) {
       if (one.status === 'fulfilled') {
@@ -131,7 +134,7 @@ export class Isolated implements Deployment {
   }
 
   async health(signal: AbortSignal): Promise<void> {
-    const { health } = this.manifest
+    const health = this.#health
     if (!health) return
     const end = AbortSignal.any([signal, AbortSignal.timeout(health.timeout)])
     const path = this.#options.mount + health.path
@@ -158,6 +161,10 @@ export class Isolated implements Deployment {
     await Promise.all([...stopped, ...this.#supervisors.map((one) => one.close())])
     await this.#stored.release()
     this.#onDied(undefined)
+  }
+
+  get #health(): Health | undefined {
+    return this.#options.health ?? this.manifest.health
   }
 
   get #workers(): NodeWorker[] {

@@ -6,6 +6,7 @@ import { judgeRequestPath } from '../../mount/request-path.ts'
 import { type App, type LogLine, loadApp } from '../../runtimes/load.ts'
 import type { AccessRecord } from '../access-log.ts'
 import { RequestServer } from '../front/request-server.ts'
+import { HOST_HONOURS } from '../honours.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
 import { HandOver, type Peer } from './hand-over.ts'
 import type { FromWorker, SentRecord, StartMessage, ToWorker } from './messages.ts'
@@ -37,7 +38,7 @@ export async function work(channel: Channel): Promise<void> {
   const { file, mount, config, cache, data } = start
   const onError = (error: unknown, where: string) => void say({ type: 'error', where, error: sentError(error) })
   const onLog = (line: LogLine) => void say({ type: 'log', line })
-  const loading = loadApp(file, { mount, config, cache, data, onError, onLog }).catch(findingsOf)
+  const loading = loadApp(file, { mount, config, cache, data, onError, onLog, honours: HOST_HONOURS }).catch(findingsOf)
   const app = await Promise.race([loading, gone.then(() => undefined)])
   if (!app) return
   if ('length' in app) return say({ type: 'failed', findings: app })
@@ -67,10 +68,11 @@ class Worker {
     this.#private = asked
     this.#say = say
     this.#returns = new HandOver(channel, 'return')
-    const { mount } = app
+    const id = app.mount || '/'
+    const { version } = app.manifest
     const deployment = { handle: app.listener, upgrade: app.upgrade }
     this.#held = new RequestServer({
-      find: () => ({ mount, deployment }),
+      find: () => ({ app: { id, version }, deployment }),
       log: (record) => this.#log(record),
       leaves: ({ method = '', url: target = '', headers }) => !this.#isOurs(method, target, headers.host),
       onLeave: (socket, bytes) => {

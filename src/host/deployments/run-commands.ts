@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Archive } from '../../archive/archive.ts'
+import { fail } from '../../errors.ts'
+import type { Manifest, Process } from '../../format/manifest-types.ts'
+import { withDeathSignal } from '../../runtimes/death-signal.ts'
+import type { LogLine } from '../../runtimes/load.ts'
+import { OwnProcess } from '../../runtimes/own-process.ts'
+import { type PreparedCommand, prepareCommand } from '../../runtimes/prepare-command.ts'
+import { Supervisor } from '../../runtimes/supervisor.ts'
+import type { Commands } from './generation.ts'
+
+export interface CommandsOptions {
+  readonly config: Readonly<Record<string, string>>
+  readonly cache: string
+  readonly data: string | undefined
+  readonly onLog: (line: LogLine) => void
+  readonly onError: (error: unknown, where: string) => void
+}
+
+/** The commands of an archive that stays open until they are stopped: FORMAT.md §Commands. */
+export function archiveCommands(archive: Archive, options: CommandsOptions): Commands {
+  const { manifest } = archive
+  return manifest.migrate || manifest.processes.size > 0 ? new ArchiveCommands(archive, options) : NONE
+}
+
+const NONE: Commands = { migrate: async () => {}, start: () => {}, stop: async () => {}, pids: [] }
+
+/** What prepared commands are started as. */
+type Start = (name: string, command: PreparedCommand) => Promise<OwnProcess>
+
+class ArchiveCommands implements Commands {
+  readonly #archive: Archive
+  readonly #options: CommandsOptions
+  readonly #stopping = new AbortController()
+  readonly #running = new Set<OwnProcess>()
+  #started: Promise<unknown> = Promise.resolve()
+
+  constructor(archive: Archive, options: CommandsOptions) {
+    this.#archive = archive
+    this.#options = options
+  }
+
+  get #manifest(): Manifest {
+    return this.#archive.manifest
+  }
+
+  get pids(): readonly number[] {
+    return [...this.#running].flatMap(({ pid }) => pid ?? [])
+  }
+
+  async migrate(signal: AbortSignal): Promise<void> {
+    const { migrate } = this.#manifest
+    if (!migrate) return
+    const command = await this.#prepare(migrate.run)
+    try {
+      const process = await this.#start('migrate', command)
+      const late = AbortSignal.any([signal, AbortSignal.timeout(migrate.timeout)])
+      const stop = () => void process.stop()
+      late.addEventListener('abort', stop, { once: true })
+      if (late.aborted) stop()
+      const how = await process.ended
+      late.removeEventListener('abort', stop)
+      if (process.child.exitCode === 0 && !late.aborted) return
+      const reason = late.aborted ? `it was not done after ${migrate.timeout / 1000} seconds` : how
+      throw fail('MIGRATE_FAILED', this.#manifest.name, { reason })
+    } finally {
+      await command.release()
+    }
+  }
+
+  start(): void {
+    const { processes } = this.#manifest
+    this.#started = Promise.all(
+      [...processes.values()].map((one) =>
+        this.#keep(one).catch((error) => this.#options.onError(error, `process ${one.name}`)),
+      ),
+    )
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await Promise.all([...this.#running].map((process) => process.stop()))
+    await this.#started
+  }
+
+  /** Resolves when it was stopped. */
+  async #keep(one: Process): Promise<void> {
+    const command = await this.#prepare(one.run)
+    const start: Start = (name, prepared) => this.#start(name, prepared)
+    try {
+      const { signal } = this.#stopping
+      if (one.every !== undefined) return await this.#everySoOften(one, one.every, command)
+      const supervisors = Array.from({ length: one.count }, () => this.#supervise(one.name, command, start))
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      await Promise.all(supervisors.map((supervisor) => supervisor.close()))
+    } finally {
+      await command.release()
+    }
+  }
+
+  #supervise(name: string, command: PreparedCommand, start: Start): Supervisor<OwnProcess> {
+    const { onError } = this.#options
+    const where = `process ${name}`
+    return new Supervisor({
+      start: () => start(name, command),
+      onEnded: (how) => onError(new Error(`${how}; it is started again`), where),
+      onFailed: (error) => onError(error, where),
+    })
+  }
+
+  /** From start to start; a run that is not over by then is waited for. */
+  async #everySoOften({ name }: Process, every: number, command: PreparedCommand): Promise<void> {
+    const { signal } = this.#stopping
+    for (let next = performance.now() + every; ; next = Math.max(next + every, performance.now())) {
+      await sleep(next - performance.now(), undefined, { signal }).catch(() => {})
+      if (signal.aborted) return
+      const process = await this.#start(name, command)
+      const how = await process.ended
+      if (!signal.aborted && process.child.exitCode !== 0) this.#options.onError(new Error(how), `process ${name}`)
+    }
+  }
+
+  #prepare(run: readonly string[]): Promise<PreparedCommand> {
+    const { config, cache, data } = this.#options
+    return prepareCommand(this.#archive, run, { config, cache, ...(data === undefined ? {} : { data }) })
+  }
+
+  async #start(name: string, { argv, cwd, env }: PreparedCommand): Promise<OwnProcess> {
+    const [program = '', ...args] = argv
+    const command = await withDeathSignal([program, ...args])
+    const onLine = (stream: LogLine['stream'], text: string) => this.#options.onLog({ entry: name, stream, text })
+    const process = new OwnProcess({ argv: command, cwd, env, onLine })
+    this.#running.add(process)
+    void process.ended.then(() => this.#running.delete(process))
+    if (this.#stopping.signal.aborted) await process.stop()
+    return process
+  }
+}

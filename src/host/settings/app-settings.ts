@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { fail } from '../../errors.ts'
+import { parseDuration } from '../../format/duration.ts'
+import type { Health, Manifest } from '../../format/manifest-types.ts'
+import type { HostSettings } from './read-settings.ts'
+import type { AppSource } from './settings-schema.ts'
+
+/** What one app is started with, apart from its archive. Two that are equal as JSON start the same. */
+export interface AppSettings {
+  /** Values for `config`. A name that the app does not declare keeps it from starting. */
+  readonly config: Readonly<Record<string, string>>
+  /** The folder of its data folders; absent: the loader's choice. */
+  readonly data?: string
+  /** Instead of the manifest's. */
+  readonly health?: Health
+  readonly workers?: { readonly processes?: number; readonly threads?: number }
+}
+
+/** What the settings file says about one app: under its name, and under its id, which wins. */
+export function appSource(settings: HostSettings | undefined, id: string, name: string): AppSource {
+  const { apps = {} } = settings ?? {}
+  const [byName, byId] = [name, id].map((key) => (Object.hasOwn(apps, key) ? apps[key] : undefined))
+  return { ...byName, ...byId }
+}
+
+/**
+ * @param given values that were given for all apps; those that the app declares are used, the file's win
+ * @param env the environment that "env" names variables of
+ * @throws ZappError NEED_CONFIG, IO for a secret that is not there
+ */
+export async function appSettings(
+  settings: HostSettings | undefined,
+  { id, manifest }: { readonly id: string; readonly manifest: Manifest },
+  given: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<AppSettings> {
+  const { config = {}, secrets = {}, data, health, workers } = appSource(settings, id, manifest.name)
+  const folder = settings?.folder ?? ''
+  const values = Object.entries(config).map(([name, value]) => [name, String(value)] as const)
+  for (const [name, { env: variable, file }] of Object.entries(secrets)) {
+    if (file !== undefined) values.push([name, await readSecret(resolve(folder, file))])
+    else if (variable !== undefined) values.push([name, fromEnvironment(name, variable, env)])
+  }
+  return {
+    config: { ...given, ...Object.fromEntries(values) },
+    ...(data === undefined ? {} : { data: resolve(folder, data) }),
+    ...(health === undefined ? {} : { health: { ...health, timeout: parseDuration(health.timeout ?? '30s') ?? 0 } }),
+    ...(workers === undefined ? {} : { workers }),
+  } as AppSettings
+}
+
+function fromEnvironment(name: string, variable: string, env: Readonly<Record<string, string | undefined>>): string {
+  const value = env[variable]
+  if (value !== undefined) return value
+  throw fail('NEED_CONFIG', '', { name, about: `: the host's variable ${variable} is not set` })
+}
+
+async function readSecret(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).replace(/\r?\n$/, '')
+  } catch (error) {
+    throw fail('IO', file, { operation: 'reading a secret', reason: (error as Error).message }, error)
+  }
+}

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Finding, fail, throwIfErrors } from '../../errors.ts'
+import { parseJson } from '../../format/json.ts'
+import { placed } from '../../format/manifest-parse.ts'
+import type { Broken } from '../../format/manifest-rule.ts'
+import { findMisshapes } from '../../format/manifest-shape.ts'
+import { type SettingsSource, settingsSchema } from './settings-schema.ts'
+
+/** A settings file that passed every check. */
+export interface HostSettings extends SettingsSource {
+  /** Absolute: what its paths are relative to. */
+  readonly folder: string
+}
+
+/**
+ * Reads zapp.host.json, by the same rules of JSON as a manifest (FORMAT.md §JSON).
+ *
+ * @param file absolute
+ * @throws ZappError NOT_FOUND, IO; MANIFEST_* with every mistake, each with its line and column
+ */
+export async function readSettings(file: string): Promise<HostSettings> {
+  const json = parseJson(await bytesOf(file), { file })
+  throwIfErrors(json.findings)
+  const value = json.value as SettingsSource
+  const misshapes = findMisshapes(value, settingsSchema)
+  const findings: Finding[] = misshapes.map((misshape) => placed(misshape, file, json))
+  if (findings.length === 0) findings.push(...brokenRules(value).map((broken) => placed(broken, file, json)))
+  throwIfErrors(findings.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)))
+  return { ...value, folder: dirname(file) }
+}
+
+type Rule = Pick<Broken, 'code' | 'at' | 'target' | 'expected' | 'got'>
+
+function brokenRules({ apps = {}, hosts = {} }: SettingsSource): Rule[] {
+  const secrets = Object.entries(apps).flatMap(([app, { secrets = {}, config = {} }]) =>
+    Object.entries(secrets).flatMap(([name, { env, file }]): Rule[] => {
+      const at = ['apps', app, 'secrets', name]
+      const rule = { code: 'MANIFEST_VALUE', target: 'value' } as const
+      if ((env === undefined) === (file === undefined)) {
+        return [
+          { ...rule, at, expected: 'an object with either "env" or "file"', got: env === undefined ? {} : 'both' },
+        ]
+      }
+      if (!Object.hasOwn(config, name)) return []
+      return [{ ...rule, at, target: 'key', expected: 'either in "config" or in "secrets"', got: 'both' }]
+    }),
+  )
+  const seen = new Set(Object.keys(hosts))
+  const aliases = Object.entries(hosts).flatMap(([host, { aliases = [] }]) =>
+    aliases.flatMap((alias, index): Rule[] => {
+      const isNew = !seen.has(alias)
+      seen.add(alias)
+      const at = ['hosts', host, 'aliases', index]
+      return isNew
+        ? []
+        : [{ code: 'MANIFEST_VALUE', at, target: 'value', expected: 'a name of one host only', got: alias }]
+    }),
+  )
+  return [...secrets, ...aliases]
+}
+
+async function bytesOf(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw fail('NOT_FOUND', file, { file }, error)
+    throw fail('IO', file, { operation: 'reading the settings', reason: message }, error)
+  }
+}

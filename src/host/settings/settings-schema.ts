@@ -1,0 +1,98 @@
+import { z } from 'zod'
+import * as v from '../../format/manifest-values.ts'
+
+const { documented, optional } = v
+
+/*
+ * The shape of zapp.host.json. schema/host.v1.schema.json is generated from it. Paths are relative to the file's folder.
+ * Texts given as `error` complete the sentence "<key> must be …".
+ */
+
+const text = (pattern: RegExp, error: string) => z.string().regex(pattern, { error })
+const filePath = () => z.string().min(1, { error: 'the path of a file or folder' })
+const mountPath = () =>
+  text(/^(?:\/|(?:\/[A-Za-z0-9._~-]+)+)$/, '"/" or a path like "/shop", without a slash at the end')
+const hostName = () =>
+  text(/^(?:[a-z0-9](?:[a-z0-9-]{0,62})(?:\.[a-z0-9-]{1,63})*)$/, 'a host name in lower case, without a port')
+const configValue = () => z.union([z.string(), z.int(), z.boolean()], { error: 'text, a whole number, true or false' })
+
+/** A number of workers, of threads: the manifest's own bounds. */
+const workers = z.strictObject({
+  processes: optional(v.count(256), 'Processes that answer requests.', { example: 2 }),
+  threads: optional(v.count(256), 'Threads in each process (WSGI).', { example: 4 }),
+})
+
+const secret = z.strictObject({
+  env: optional(v.variable(), 'The variable of the host that holds the value.', { example: 'SHOP_DATABASE_URL' }),
+  file: optional(filePath(), 'The file that holds the value; one line end at its end is left out.', {
+    example: '/run/secrets/database-url',
+  }),
+})
+
+const health = z.strictObject({
+  path: documented(v.requestPath(), 'The path that must answer 2xx.', { example: '/healthz' }),
+  host: optional(v.host(), 'The Host header of the check.', { example: 'shop.example' }),
+  timeout: optional(v.duration(), 'How long the app may take to become healthy.', { default: '30s' }),
+})
+
+const app = z.strictObject({
+  enabled: optional(v.flag(), 'Whether it is started.', { default: true }),
+  mount: optional(mountPath(), 'Where it is mounted, whatever its file is called.', { example: '/shop' }),
+  config: optional(z.record(v.variable(), configValue()), 'Values for the variables that the app declares.', {
+    example: { PAGE_SIZE: 50 },
+  }),
+  secrets: optional(
+    z.record(v.variable(), documented(secret, 'Where the value comes from: either "env" or "file".')),
+    'Values that are not to stand in this file.',
+    { example: { DATABASE_URL: { file: '/run/secrets/database-url' } } },
+  ),
+  data: optional(filePath(), 'The folder that holds its data folders.', { example: '/srv/data/shop' }),
+  health: optional(health, 'Instead of the health check that the archive asks for.'),
+  workers: optional(workers, 'Instead of what the archive asks for.'),
+})
+
+export const settingsSchema = documented(
+  z.strictObject({
+    $schema: optional(z.string(), 'Where editors find the schema of this file.'),
+    folders: optional(
+      z.array(filePath()),
+      'Folders that are watched for archives, besides those on the command line.',
+      {
+        example: ['/srv/apps'],
+      },
+    ),
+    listen: optional(
+      z.strictObject({
+        host: optional(z.string().min(1, { error: 'an address' }), 'The address.', { default: '127.0.0.1' }),
+        port: optional(
+          z
+            .int({ error: 'a port from 0 to 65535' })
+            .min(0, { error: 'a port from 0 to 65535' })
+            .max(65_535, { error: 'a port from 0 to 65535' }),
+          'The port; 0 takes any free one.',
+          { default: 8080 },
+        ),
+      }),
+      'Where apps are served. The command line wins. Read when the host starts.',
+    ),
+    hosts: optional(
+      z.record(
+        hostName(),
+        z.strictObject({
+          aliases: optional(z.array(hostName()), 'Further names of it.', { example: ['www.shop.example'] }),
+        }),
+      ),
+      'Virtual hosts: the names of folders inside a watched folder. One without a dot in its name has to stand here.',
+      { example: { 'shop.example': { aliases: ['www.shop.example'] } } },
+    ),
+    apps: optional(
+      z.record(z.string(), documented(app, 'Settings of one app. They win over what its archive asks for.')),
+      'Settings by app: its name in the manifest, or its id ("/shop", "shop.example/"), which wins where both stand here.',
+      { example: { shop: { config: { PAGE_SIZE: 50 } } } },
+    ),
+  }),
+  'The settings of a host: zapp serve --settings FILE. Keys that begin with "x-" are free.',
+)
+
+export type SettingsSource = z.infer<typeof settingsSchema>
+export type AppSource = z.infer<typeof app>

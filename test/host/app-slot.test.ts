@@ -1,0 +1,149 @@
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { fail, type ZappError } from '../../src/errors.ts'
+import type { Deployment } from '../../src/host/deployment.ts'
+import { AppSlot, type SlotContext } from '../../src/host/deployments/app-slot.ts'
+import { openKept, type Release } from '../../src/host/deployments/release.ts'
+import type { HostEvent } from '../../src/host/host-event.ts'
+import { createLimiter } from '../../src/host/limiter.ts'
+import { StateFile } from '../../src/host/state.ts'
+import { openStore } from '../../src/host/store.ts'
+import { makeArchive } from '../helpers/make-archive.ts'
+import { tmpDir } from '../helpers/tmp.ts'
+import { says } from './helper.ts'
+
+/** A deployment that lives as long as the test says. */
+interface Fake extends Deployment {
+  die(error: ZappError): void
+  readonly graces: number[]
+  readonly version: string
+}
+
+/** A slot whose apps are fakes: what happens to processes is told, not done. */
+async function makeSlot(options: Partial<SlotContext> = {}) {
+  const store = await openStore({ dir: join(await tmpDir(), 'store'), keeps: () => true })
+  const events: HostEvent[] = []
+  const fakes: Fake[] = []
+  const held = new Set<() => void>()
+  const slot: AppSlot = new AppSlot('', '/shop', {
+    store,
+    state: await StateFile.open(),
+    settingsOf: async () => ({ config: {} }),
+    isEnabled: () => true,
+    make(stored) {
+      let die = (_: ZappError | undefined) => {}
+      let end = () => {}
+      const ended = new Promise<void>((resolve) => {
+        end = resolve
+      })
+      const graces: number[] = []
+      const { manifest } = stored.archive
+      const died = new Promise<ZappError | undefined>((resolve) => {
+        die = resolve
+      })
+      const fake: Fake = {
+        ...{ manifest, digest: stored.digest, died, pids: [], graces, version: manifest.version, die },
+        start: async () => {},
+        health: async () => {},
+        handle: () => {},
+        upgrade: () => {},
+        stop(graceMs) {
+          graces.push(graceMs)
+          if (graces.length === 1) void stored.release()
+          if (graceMs === 0) end()
+          held.add(end)
+          return ended
+        },
+      }
+      fakes.push(fake)
+      const commands = { migrate: async () => {}, start: () => {}, stop: async () => {}, pids: [] }
+      return { deployment: fake, commands }
+    },
+    limit: createLimiter(4),
+    log: (event) => events.push(event),
+    onRoutes: () => {},
+    onRemoved: () => {},
+    stopping: new AbortController().signal,
+    watchMs: 60_000,
+    ...options,
+  })
+  const release = async (version: string): Promise<Release> => {
+    const { digest } = await store.copy(await makeArchive(await tmpDir(), { version }, says('x')))
+    return { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
+  }
+  return { slot, events, fakes, held, deploy: async (version: string) => slot.deploy(await release(version)) }
+}
+
+const death = fail('APP_DIED', '', { name: 'hello', times: 5, seconds: 60, reason: 'exit code 1' })
+
+it('a version that dies right after the switch is rolled back, and the reason kept', async () => {
+  const { slot, events, fakes, deploy } = await makeSlot()
+  await deploy('1.0.0')
+  await deploy('2.0.0')
+  fakes.at(-1)?.die(death)
+  await expect.poll(() => slot.view).toMatchObject({ version: '1.0.0', state: 'degraded', error: { code: 'APP_DIED' } })
+  expect(fakes.map(({ version }) => version)).toEqual(['1.0.0', '2.0.0', '1.0.0'])
+  expect(events.filter(({ type }) => type === 'rolledback')).toHaveLength(1)
+  expect(slot.view.versions.map(({ version, current }) => [version, current])).toEqual([
+    ['2.0.0', false],
+    ['1.0.0', true],
+  ])
+  await deploy('3.0.0')
+  expect(slot.view).toMatchObject({ version: '3.0.0', state: 'live' })
+  expect(slot.view.error).toBeUndefined()
+  await slot.close()
+})
+
+it('one that dies later is down, and says why, until it is started', async () => {
+  const { slot, events, fakes, deploy } = await makeSlot({ watchMs: 0 })
+  await deploy('1.0.0')
+  await deploy('2.0.0')
+  fakes.at(-1)?.die(death)
+  await expect.poll(() => slot.view).toMatchObject({ version: '2.0.0', state: 'failed', error: { code: 'APP_DIED' } })
+  expect(slot.serving).toBeUndefined()
+  expect(events.filter(({ type }) => type === 'failed')).toHaveLength(1)
+  await slot.rollback()
+  expect(slot.view).toMatchObject({ version: '1.0.0', state: 'live' })
+  await slot.close()
+})
+
+it('at most two versions drain: the oldest is cut for a third', async () => {
+  const { slot, fakes, deploy } = await makeSlot()
+  for (const version of ['1.0.0', '2.0.0', '3.0.0', '4.0.0', '5.0.0']) await deploy(version)
+  expect(slot.view.draining).toBe(2)
+  const graces = () => Object.fromEntries(fakes.map(({ version, graces }) => [version, graces]))
+  expect(graces()).toEqual({
+    '1.0.0': [30_000, 0],
+    '2.0.0': [30_000, 0],
+    '3.0.0': [30_000],
+    '4.0.0': [30_000],
+    '5.0.0': [],
+  })
+})
+
+it('keeps three versions', async () => {
+  const { slot, deploy } = await makeSlot()
+  for (const version of ['1.0.0', '2.0.0', '3.0.0', '4.0.0']) await deploy(version)
+  expect(slot.view.versions.map(({ version }) => version)).toEqual(['4.0.0', '3.0.0', '2.0.0'])
+  await slot.close()
+})
+
+it('tells each change of a version, with its cause', async () => {
+  const { slot, events, held, deploy } = await makeSlot()
+  await deploy('1.0.0')
+  await deploy('2.0.0')
+  for (const end of held) end()
+  const changes = () => events.flatMap((event) => (event.type === 'state' ? [event.change] : []))
+  await expect.poll(() => changes().at(-1)?.to).toBe('stopped')
+  expect(changes().map(({ version, from, to, cause }) => `${version} ${from}>${to}: ${cause}`)).toEqual([
+    '1.0.0 >checked: every byte of the archive was checked',
+    '1.0.0 checked>starting: it is checked',
+    '1.0.0 starting>live: it accepts requests',
+    '2.0.0 >checked: every byte of the archive was checked',
+    '2.0.0 checked>starting: it is checked',
+    '2.0.0 starting>live: it accepts requests',
+    '1.0.0 live>draining: 2.0.0 took over',
+    '1.0.0 draining>stopped: all it had begun has ended',
+  ])
+  await slot.close()
+})
