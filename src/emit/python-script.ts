@@ -3,6 +3,15 @@ import { lines } from './lines.ts'
 import { pythonString } from './quote.ts'
 import type { EmitSettings, EmitSubject, EmittedFile } from './subject.ts'
 
+/**
+ * What lets Python import the loader from the archive. By descriptor: zipimport keeps the directory that it has read, and
+ * opens the path again for each module; in between another archive may have taken this one's place.
+ */
+export const LOADER: readonly string[] = [
+  '# The loader is in the archive: nothing has to be installed. By descriptor, as another archive may take its place.',
+  'sys.path.insert(0, f"/dev/fd/{os.open(ARCHIVE, os.O_RDONLY)}/ZAPP-INF/lib")',
+]
+
 /** Name of the script that servers load which want a file: Apache's mod_wsgi, uWSGI. */
 export function scriptName({ manifest }: EmitSubject): string {
   return `${manifest.name}.wsgi`
@@ -14,12 +23,9 @@ export function pythonScript(subject: EmitSubject, settings: EmitSettings): Emit
   const text = lines(
     `# ${titleOf(subject)}: what the server loads. Lies in ${settings.folder}/`,
     '',
-    subject.hasLoader && ['import sys', ''],
+    subject.hasLoader && ['import os', 'import sys', ''],
     `ARCHIVE = ${pythonString(subject.file)}`,
-    subject.hasLoader && [
-      '# The loader is in the archive: nothing has to be installed.',
-      'sys.path.insert(0, f"{ARCHIVE}/ZAPP-INF/lib")',
-    ],
+    subject.hasLoader && LOADER,
     '',
     subject.hasLoader ? 'import zapp  # noqa: E402' : 'import zapp',
     '',

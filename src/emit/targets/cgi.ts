@@ -58,8 +58,9 @@ function cgiScript(subject: EmitSubject, settings: EmitSettings): EmittedFile {
       `done < ${shellWord(envFile)}`,
     ],
     hasLoader && [
-      '# The loader is in the archive: nothing has to be installed.',
-      `export PYTHONPATH=${shellWord(`${file}/ZAPP-INF/lib`)}`,
+      '# The loader is in the archive: nothing has to be installed. By descriptor, as another archive may take its place.',
+      `exec 9< ${shellWord(file)}`,
+      'export PYTHONPATH=/dev/fd/9/ZAPP-INF/lib',
     ],
     `exec ${words.map(shellWord).join(' ')}`,
   )

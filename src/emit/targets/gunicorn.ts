@@ -1,7 +1,7 @@
 import { shellWord } from '../../format/shell-word.ts'
 import { lines, steps } from '../lines.ts'
 import { onceSteps, redeployStep } from '../preparation.ts'
-import { loadOptions, titleOf } from '../python-script.ts'
+import { LOADER, loadOptions, titleOf } from '../python-script.ts'
 import { pythonString } from '../quote.ts'
 import type { EmitSettings, EmitSubject, EmittedFile } from '../subject.ts'
 
@@ -21,7 +21,7 @@ export function gunicorn(subject: EmitSubject, settings: EmitSettings): EmittedF
       redeployStep(subject, `kill -HUP $(cat ${shellWord(pidfile)})`),
     ),
     '',
-    subject.hasLoader && ['import sys', ''],
+    subject.hasLoader && ['import os', 'import sys', ''],
     `ARCHIVE = ${pythonString(subject.file)}`,
     `wsgi_app = "zapp:load({!r}, ${options.map(([option]) => `${option}={!r}`).join(', ')})".format(`,
     `    ARCHIVE, ${options.map(([, value]) => pythonString(value)).join(', ')}`,
@@ -40,10 +40,9 @@ export function gunicorn(subject: EmitSubject, settings: EmitSettings): EmittedF
     subject.hasLoader && [
       '',
       '',
+      '# In the workers only: the master lives on when another archive has taken the place of this one.',
       'def post_fork(server, worker):',
-      '    # The loader is in the archive. In the workers only: the master would go on with the directory of the archive',
-      '    # that it has read first, when another one has taken its place.',
-      '    sys.path.insert(0, f"{ARCHIVE}/ZAPP-INF/lib")',
+      ...LOADER.map((line) => `    ${line}`),
     ],
   )
   return [{ name, text }]

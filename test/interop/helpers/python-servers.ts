@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { APACHE_USER, startApache } from './apache.ts'
 import { freePort } from './free-port.ts'
@@ -91,7 +92,14 @@ function uwsgi(name: string, program: string, change: (ini: string, mount: strin
       const python = program.includes('/') ? ['--python', join(program, '../python')] : []
       const emitted = await emitInto(place, 'uwsgi', archive, ...flags, ...python)
       await writeFile(emitted.file, change(await readFile(emitted.file, 'utf8'), mount))
-      return { port, ...(await startUwsgi(program, emitted, place, port)) }
+      const server = await startUwsgi(program, emitted, place, port)
+      let redeploys = 0
+      const redeploy = async () => {
+        // It follows the archive by itself, but not while it is at it.
+        redeploys++
+        while (server.log().split('chain reloading complete').length <= redeploys) await sleep(20)
+      }
+      return { port, ...server, redeploy }
     },
   }
 }
