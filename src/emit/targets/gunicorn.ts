@@ -30,6 +30,8 @@ export function gunicorn(subject: EmitSubject, settings: EmitSettings): EmittedF
     `workers = ${processes}`,
     `threads = ${threads}`,
     `pidfile = ${pythonString(pidfile)}`,
+    '# Where there is one, it would be in HOME, and the same for every app.',
+    `control_socket = ${pythonString(`${settings.cache}/gunicorn.ctl`)}`,
     values.length > 0 && `raw_env = [${values.join(', ')}]`,
     secrets.length > 0 && [
       `# Lines of NAME=VALUE, for this user's eyes only: ${secrets.join(', ')}`,

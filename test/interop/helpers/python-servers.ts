@@ -25,9 +25,16 @@ export interface PythonServer {
   readonly name: string
   /** A field that it leaves out of answers, where it likes, and why. */
   readonly drops?: readonly [field: string, why: string]
-  /** @param mount "" or "/shop" */
-  start(archive: string, mount: string): Promise<Running>
+  /**
+   * @param mount "" or "/shop"
+   * @param prepare of those that are configured by `zapp emit`: fills the place, and says further options
+   */
+  start(archive: string, mount: string, prepare?: Prepare): Promise<Running>
 }
+
+export type Prepare = (place: Place) => Promise<readonly string[]>
+
+const nothing: Prepare = async () => []
 
 /** wsgiref, waitress and what else takes a callable: a module of one line, with the loader that the archive brings. */
 function fromModule(name: string, python: string, argv: readonly string[], load = 'load'): PythonServer {
@@ -69,12 +76,12 @@ function itself(name: string, ...python: string[]): PythonServer {
 function gunicorn(name: string, python: string, threads: number): PythonServer {
   return {
     name,
-    async start(archive, mount) {
+    async start(archive, mount, prepare = nothing) {
       const place = await newPlace()
       const port = await freePort()
       const workers = ['--processes', '2', '--threads', String(threads)]
       const flags = ['--python', python, '--port', String(port), '--mount', mount || '/', ...workers]
-      const { steps } = await emitInto(place, 'gunicorn', archive, ...flags)
+      const { steps } = await emitInto(place, 'gunicorn', archive, ...flags, ...(await prepare(place)))
       const argv = ['sh', '-c', `exec ${steps.Start}`]
       const server = await startProcess(argv, { at: port, cwd: place.dir })
       return { port, ...server, redeploy: async () => server.signal('SIGHUP') }
@@ -82,15 +89,19 @@ function gunicorn(name: string, python: string, threads: number): PythonServer {
   }
 }
 
-function uwsgi(name: string, program: string, change: (ini: string, mount: string) => string = (ini) => ini) {
+function uwsgi(
+  name: string,
+  program: string,
+  change: (ini: string, mount: string) => string = (ini) => ini,
+): PythonServer {
   return {
     name,
-    async start(archive: string, mount: string): Promise<Running> {
+    async start(archive, mount, prepare = nothing) {
       const place = await newPlace()
       const port = await freePort()
       const flags = ['--port', String(port), '--mount', mount || '/', '--processes', '2', '--threads', '2']
       const python = program.includes('/') ? ['--python', join(program, '../python')] : []
-      const emitted = await emitInto(place, 'uwsgi', archive, ...flags, ...python)
+      const emitted = await emitInto(place, 'uwsgi', archive, ...flags, ...python, ...(await prepare(place)))
       await writeFile(emitted.file, change(await readFile(emitted.file, 'utf8'), mount))
       const server = await startUwsgi(program, emitted, place, port)
       let redeploys = 0
@@ -140,11 +151,12 @@ const nginxUwsgi: PythonServer = {
 function apache(name: string, target: string, flags: readonly string[], wsgi?: string): PythonServer {
   return {
     name,
-    async start(archive, mount) {
+    async start(archive, mount, prepare = nothing) {
       const place = await newPlace(APACHE_USER)
-      const emitted = await emitInto(place, target, archive, '--mount', mount || '/', ...flags)
+      const more = await prepare(place)
+      const emitted = await emitInto(place, target, archive, '--mount', mount || '/', ...flags, ...more)
       const server = await startApache(place, emitted, wsgi)
-      const script = join(place.dir, 'conf/notes.wsgi')
+      const script = emitted.file.replace(/conf$/, 'wsgi')
       return {
         ...server,
         redeploy: async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shellWord } from '../../../src/format/shell-word.ts'
 import { needPrograms } from './apt.ts'
 import { shell } from './installed.ts'
 
@@ -30,7 +31,7 @@ export async function venv(...packages: string[]): Promise<string> {
   await shell(`${DEBIAN_PYTHON} -m venv ${dir}`, CACHE)
   // Not from pip's cache: what another Python of this version has compiled there may not run in this one.
   await shell(
-    `${python} -m pip install --quiet --disable-pip-version-check --no-cache-dir ${packages.join(' ')}`,
+    `${python} -m pip install --quiet --disable-pip-version-check --no-cache-dir ${packages.map(shellWord).join(' ')}`,
     CACHE,
   )
   await writeFile(done, packages.join('\n'))
