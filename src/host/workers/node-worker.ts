@@ -13,7 +13,7 @@ import type { Target, Upstream } from '../../runtimes/upstream.ts'
 import type { AccessRecord } from '../access-log.ts'
 import type { Territory } from '../territory.ts'
 import { HandOver, type Lost } from './hand-over.ts'
-import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
+import { type FromWorker, type StartMessage, type ToWorker, unpackRecord } from './messages.ts'
 
 export interface NodeWorkerSpec extends Omit<StartMessage, 'type' | 'socket'> {
   /** What messages call it: the app. */
@@ -179,7 +179,7 @@ export class NodeWorker implements Supervised, Upstream {
         if (handle) onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
         break
       case 'access':
-        for (const record of message.records) onAccess({ ...record, time: new Date(record.time) })
+        for (const record of message.records) onAccess(unpackRecord(record, this.#spec.mount || '/'))
         break
       case 'log':
         onLog(message.line)

@@ -9,7 +9,7 @@ import { RequestServer } from '../front/request-server.ts'
 import { HOST_HONOURS } from '../honours.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
 import { HandOver, type Peer } from './hand-over.ts'
-import type { FromWorker, SentRecord, StartMessage, ToWorker } from './messages.ts'
+import { type FromWorker, packRecord, type SentRecord, type StartMessage, type ToWorker } from './messages.ts'
 import { createPrivateServer } from './private-server.ts'
 
 /** This process, as far as a worker uses it. */
@@ -150,8 +150,8 @@ class Worker {
     this.#done()
   }
 
-  #log({ time, ...record }: AccessRecord): void {
-    this.#records.push({ ...record, time: time.getTime() })
+  #log(record: AccessRecord): void {
+    this.#records.push(packRecord(record))
     if (this.#records.length >= MAX_RECORDS) void this.#flush()
     else this.#flushing ??= setTimeout(() => void this.#flush(), RECORDS_MS)
   }
