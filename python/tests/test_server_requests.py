@@ -3,6 +3,11 @@ from __future__ import annotations
 import ast
 import socket
 from typing import Any
+from unittest import mock
+
+from zapp.server import connection as connection_module
+from zapp.server import server as server_module
+from zapp.server.poller import SelectorPoller
 
 from .server_case import Response, ServerCase, hello, read_all, read_response, reply, seen
 
@@ -241,8 +246,17 @@ class Bodies(ServerCase):
             for _ in range(3):
                 sock.sendall(small)
                 self.assertEqual(read_response(sock).body, b"hello")
-        large = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000
+        medium = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n" + b"x" * 500_000
+        chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n7a120\r\n" + medium[-500_000:]
+        with self.connect() as sock:
+            for request in (medium, chunked + b"\r\n0\r\n\r\n", small):
+                sock.sendall(request)
+                self.assertEqual(read_response(sock).body, b"hello")
+        # More than that is not read for nothing: the connection ends, but not before the answer is there.
+        large = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000
         self.assertEqual(Response.parse(self.exchange(large)).body, b"hello")
+        broken = chunked + b"no chunk\r\n" + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        self.assertEqual(self.exchange(broken).count(b"Date: "), 1)
 
     def test_a_client_that_leaves_in_the_middle(self) -> None:
         failures: list[BaseException] = []
@@ -337,3 +351,62 @@ class Connections(ServerCase):
         hold.sendall(b"xxxxx")
         for sock in waiting:
             self.assertEqual(read_response(sock).body, b"hello")
+
+
+class Slow(ServerCase):
+    """Clients that take their time; the times are cut short."""
+
+    def setUp(self) -> None:
+        for name, seconds in (
+            ("_TICK", 0.05),
+            ("HEAD_TIMEOUT", 0.2),
+            ("KEEP_ALIVE", 0.2),
+            ("STALL_TIMEOUT", 0.2),
+            ("LINGER_TIMEOUT", 0.2),
+        ):
+            for module in (connection_module, server_module):
+                if hasattr(module, name):
+                    patcher = mock.patch.object(module, name, seconds)
+                    patcher.start()
+                    self.addCleanup(patcher.stop)
+
+    def status_of(self, data: bytes) -> bytes:
+        with self.connect() as sock:
+            sock.sendall(data)
+            return read_all(sock)[9:12]
+
+    def test_heads_and_bodies_that_do_not_come(self) -> None:
+        self.serve(seen)
+        self.assertEqual(self.status_of(b""), b"")
+        self.assertEqual(self.status_of(b"GET / HTTP/1.1\r\nHos"), b"408")
+        self.assertEqual(self.status_of(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"), b"408")
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n"
+        self.assertEqual(self.status_of(head + b"x" * 100_000), b"408")
+        # After an answer a connection that stays silent ends without a word.
+        with self.connect() as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            read_response(sock)
+            self.assertEqual(sock.recv(1), b"")
+
+    def test_a_client_that_does_not_read(self) -> None:
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
+            if environ["PATH_INFO"] == "/":
+                return hello(environ, start_response)
+            start_response("200 OK", [])
+            return (b"x" * 100_000 for _ in range(1000))
+
+        self.serve(app, threads=1, validate=False)
+        with self.connect() as sock:
+            sock.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+            # Its thread is free again.
+            self.assertEqual(self.get().body, b"hello")
+            self.assertFalse(read_all(sock).endswith(b"0\r\n\r\n"))
+
+
+class OtherSystems(Connections):
+    """Without epoll."""
+
+    def setUp(self) -> None:
+        patcher = mock.patch.object(server_module, "make_poller", SelectorPoller)
+        patcher.start()
+        self.addCleanup(patcher.stop)

@@ -4,7 +4,7 @@ import io
 from typing import TYPE_CHECKING, Optional
 
 from .chunked import ChunkedDecoder
-from .limits import BODY_AHEAD
+from .limits import BODY_AHEAD, MAX_DISCARD
 from .refusal import Refusal
 
 if TYPE_CHECKING:
@@ -54,10 +54,22 @@ class Body(io.RawIOBase):
         """All of it, where it has arrived and nothing of it has been read."""
         return self._data if self.has_arrived else None
 
-    def discard(self) -> None:
-        """:raises Refusal: 400"""
+    @property
+    def may_be_discarded(self) -> bool:
+        """Whether the rest comes without being asked for, and is not too much to be read for nothing."""
+        return not self._expects_continue and self._left <= MAX_DISCARD
+
+    def discard(self) -> int:
+        """
+        Drops what the connection holds of it.
+
+        :returns: bytes
+        :raises Refusal: 400
+        """
         self._take()
+        count = len(self._data)
         self._data = b""
+        return count
 
     def readable(self) -> bool:
         return True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import socket
@@ -69,6 +70,7 @@ def run_child(
     master.setblocking(False)
     server.watch(master.fileno(), hear)
     catch_terminate(server)
+    settle()
     say(b"R")
     server.run()
     app.close()
@@ -78,6 +80,12 @@ def run_child(
 def jittered(count: int) -> int:
     """Not all processes at the same moment."""
     return count + random.randrange(count // 10 + 1)
+
+
+def settle() -> None:
+    """What was imported stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def catch_interrupts() -> None:

@@ -24,8 +24,8 @@ class Connection:
     """
     One connection of a client, between the loop that waits for it and the thread that answers it.
 
-        head ──> body ──> ready ──> running ──> head
-                                       └──────> flushing ──> head | lingering ──> closed
+        head ──> body ──> ready ──> running ──> (flushing) ──> (discarding) ──> head
+                                       └──────> broken             └──────────> (lingering) ──> closed
 
     The loop owns it in every state but ``running``; then a thread does.
     """
@@ -49,6 +49,7 @@ class Connection:
         "keeps",
         "ends_body",
         "served",
+        "discarded",
         "sent",
         "_block",
         "template",
@@ -78,6 +79,7 @@ class Connection:
         #: The end of the connection is what tells the end of the body.
         self.ends_body = False
         self.served = 0
+        self.discarded = 0
         self.sent = 0
         self._block: Optional[bytes] = None
         #: What environ begins with in each request that has the same fields as the last one: most have.

@@ -19,6 +19,9 @@ BODY_AHEAD = 64 * 1024
 #: Bytes of a response that may wait for a slow client after the app is done with it.
 OUT_AHEAD = 1024 * 1024
 
+#: Bytes of a body that the app has left unread, which are read for the sake of the connection.
+MAX_DISCARD = 1024 * 1024
+
 #: Seconds for a head, or the first part of a body, to arrive; it is answered 408 then.
 HEAD_TIMEOUT = 15.0
 #: Longer than the 60 s of usual load balancers, so that it is never they who write into a closed connection.

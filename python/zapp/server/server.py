@@ -9,7 +9,7 @@ from typing import Callable, Deque, Optional
 from .balance import Balance
 from .connection import ClientGone, Connection
 from .crew import Crew, Member
-from .limits import HEAD_TIMEOUT, IDLE_DRAIN, LINGER_TIMEOUT, MAX_CONNECTIONS, READ, STALL_TIMEOUT
+from .limits import HEAD_TIMEOUT, IDLE_DRAIN, LINGER_TIMEOUT, MAX_CONNECTIONS, MAX_DISCARD, READ, STALL_TIMEOUT
 from .listener import Origin
 from .poller import ENDED, READ as CAN_READ, WRITE as CAN_WRITE, make_poller
 from .refusal import Refusal
@@ -20,6 +20,8 @@ from .territory import Territory
 _ACCEPT_AT_ONCE = 4
 #: Seconds until connections may have ended, where there are too many of them.
 _RECOVERY = 0.5
+#: Seconds between two looks at what has taken too long.
+_TICK = 1.0
 #: Seconds in which other processes may accept first.
 _YIELD = 0.003
 
@@ -262,7 +264,7 @@ class Server:
             return
         self._is_polling = True
         # Looked at after the flag is up: who returns a connection later sees the flag, and wakes us.
-        timeout: Optional[float] = 0 if has_work or self._returned else 1.0 if self._connections else None
+        timeout: Optional[float] = 0 if has_work or self._returned else _TICK if self._connections else None
         if self._pauses_accept and timeout != 0:
             timeout = max(self._accept_at - time.monotonic(), 0)
         events = self._poller.poll(timeout)
@@ -280,7 +282,7 @@ class Server:
         if self._pauses_accept and now >= self._accept_at:
             self._resume_accept()
         if now >= self._next_tick:
-            self._next_tick = now + 1.0
+            self._next_tick = now + _TICK
             self._tick(now)
 
     def _hear(self) -> None:
@@ -387,6 +389,8 @@ class Server:
         elif state == "flushing":
             if mask & (CAN_WRITE | ENDED):
                 self._flush(connection)
+        elif state == "discarding":
+            self._discard(connection)
         elif state == "lingering":
             self._linger(connection)
 
@@ -470,6 +474,12 @@ class Server:
 
     def _next(self, connection: Connection) -> None:
         body = connection.body
+        if body is not None and not body.has_arrived and body.may_be_discarded and not connection.closes:
+            connection.state = "discarding"
+            connection.discarded = 0
+            connection.deadline = time.monotonic() + STALL_TIMEOUT
+            self._discard(connection)
+            return
         if connection.closes or (body is not None and not body.has_arrived):
             self._end(connection)
             return
@@ -480,6 +490,26 @@ class Server:
             self._advance(connection)
         else:
             self._poller.rearm(connection.descriptor, False)
+
+    def _discard(self, connection: Connection) -> None:
+        """Reads what the app has left of the body: what follows it is the next request."""
+        body = connection.body
+        assert body is not None
+        try:
+            while connection.discarded <= MAX_DISCARD:
+                connection.discarded += body.discard()
+                if body.has_arrived:
+                    self._next(connection)
+                    return
+                if not connection.has_input:
+                    self._poller.rearm(connection.descriptor, False)
+                    return
+                if not self._read(connection):
+                    return
+        except Refusal:
+            # It has its answer already.
+            pass
+        self._end(connection)
 
     def _refuse(self, connection: Connection, refusal: Refusal) -> None:
         """After a request that is not sound nothing on its connection can be trusted to be one."""

@@ -9,7 +9,7 @@ from ..python_entry import PythonEntry
 from ..wsgi import Application
 from .access_log import RecordLog
 from .channel import Channel
-from .child import catch_interrupts, catch_terminate, jittered
+from .child import catch_interrupts, catch_terminate, jittered, settle
 from .listener import Origin, listen_unix
 from .respond import Responder, WsgiApp
 from .server import Server
@@ -82,6 +82,7 @@ class _Worker:
             server.retire_after(jittered(self._options.max_requests), lambda: channel.say({"type": "retire"}))
         catch_interrupts()
         catch_terminate(server)
+        settle()
         channel.say({"type": "ready"})
         server.run()
         return 0
