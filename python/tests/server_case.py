@@ -5,7 +5,7 @@ import io
 import socket
 import threading
 import unittest
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Container, Iterator, Optional
 from wsgiref.validate import validator
 
 from zapp.server.listener import Origin, listen_tcp
@@ -40,19 +40,22 @@ def seen(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 class ServerCase(unittest.TestCase):
     """A server in this process, and clients that write bytes."""
 
-    def serve(self, app: App, *, threads: int = 4, validate: bool = True, **options: Any) -> int:
+    def serve(
+        self, app: App, *, threads: int = 4, validate: bool = True, proxies: Container[str] = (), **options: Any
+    ) -> int:
         """:returns: the port"""
         responder = Responder(validator(app) if validate else app, "tests", "", **options)
-        self.server = Server(responder, threads)
+        server = self.server = Server(responder, threads)
         listener = listen_tcp("127.0.0.1", 0)
         port = int(listener.getsockname()[1])
-        self.server.listen(listener, Origin("127.0.0.1", str(port), multithread=True, multiprocess=False))
+        origin = Origin("127.0.0.1", str(port), multithread=True, multiprocess=False, proxies=proxies)
+        self.server.listen(listener, origin)
         thread = self.thread = threading.Thread(target=self.server.run)
         thread.start()
         self.port = port
 
         def stop() -> None:
-            self.server.stop_soon(0.2)
+            server.stop_soon(0.2)
             thread.join()
 
         self.addCleanup(stop)

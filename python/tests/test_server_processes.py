@@ -94,7 +94,8 @@ class Processes(WsgiCase):
         def client(keeps: bool) -> None:
             try:
                 connection = self.connect()
-                for _ in range(200):
+                # Until several have taken over from others.
+                while len(seen) < 5:
                     if not keeps:
                         connection = self.connect()
                     # http.client connects anew where the server has said "Connection: close".
@@ -110,7 +111,6 @@ class Processes(WsgiCase):
         for thread in clients:
             thread.join()
         self.assertEqual(failures, [])
-        self.assertGreater(len(seen), 2)
         server.send_signal(signal.SIGTERM)
         _, errors = server.communicate(timeout=30)
         self.assertNotIn("has ended", errors)

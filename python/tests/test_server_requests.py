@@ -159,6 +159,20 @@ class Environ(ServerCase):
             self.assertNotIn(name, found)
         self.assertEqual(found["CONTENT_LENGTH"], "")
 
+    def test_what_a_trusted_proxy_may_say(self) -> None:
+        fields = (
+            "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example\r\n"
+            "X-Forwarded-Prefix: /shop\r\n"
+        )
+        self.serve(seen, proxies=["127.0.0.1"])
+        found = self.seen("/x", fields)
+        self.assertEqual((found["REMOTE_ADDR"], found["wsgi.url_scheme"]), ("192.0.2.7", "https"))
+        self.assertEqual((found["SERVER_NAME"], found["SERVER_PORT"]), ("shop.example", "443"))
+        self.assertEqual((found["SCRIPT_NAME"], found["PATH_INFO"]), ("/shop", "/x"))
+        found = self.seen("/x", "X-Forwarded-Host: a/../b@c\r\nX-Forwarded-Proto: javascript\r\n")
+        self.assertEqual((found["HTTP_HOST"], found["wsgi.url_scheme"]), ("a:80", "http"))
+        self.assertEqual(found["REMOTE_ADDR"], "127.0.0.1")
+
     def test_fields_of_one_request_are_not_those_of_the_next(self) -> None:
         with self.connect() as sock:
             for index, fields in enumerate([b"X-A: 1\r\n", b"X-A: 1\r\n", b"", b"X-B: 1\r\n"]):

@@ -37,6 +37,13 @@ def define(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="a process in which a request takes longer than that is replaced; default: none is",
     )
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="a reverse proxy whose X-Forwarded-For, -Proto, -Host and -Prefix are believed",
+    )
     parser.add_argument("--quiet", action="store_true", help="no access log")
 
 
@@ -57,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(app, Application):
             child = _wsgi_child(app, options, listener, processes)
         else:
-            for name in ("threads", "timeout"):
-                if getattr(options, name):
+            for name in ("threads", "timeout", "trusted-proxy"):
+                if getattr(options, name.replace("-", "_")):
                     print(f"zapp serve: --{name} is for apps of type wsgi, and this one is of asgi", file=sys.stderr)
                     return 2
             child = _asgi_child(app, options, listener)
@@ -76,7 +83,8 @@ def _wsgi_child(app: Application, options: argparse.Namespace, listener: socket.
 
     threads = options.threads or app.manifest.source.get("workers", {}).get("threads", 4)
     host, port = listener.getsockname()[:2]
-    origin = Origin(host, str(port), multithread=threads > 1, multiprocess=processes > 1)
+    proxies = frozenset(options.trusted_proxy)
+    origin = Origin(host, str(port), multithread=threads > 1, multiprocess=processes > 1, proxies=proxies)
 
     def child(master: socket.socket, balance: "Balance") -> int:
         return run_child(

@@ -35,6 +35,7 @@ class Connection:
         "descriptor",
         "origin",
         "environ",
+        "is_trusted",
         "buffer",
         "out",
         "state",
@@ -60,6 +61,8 @@ class Connection:
         self.descriptor = sock.fileno()
         self.origin = origin
         self.environ: dict[str, Any] = origin.environ_of(sock)
+        #: Whether it may say who the client is.
+        self.is_trusted = origin.is_trusted or self.environ["REMOTE_ADDR"] in origin.proxies
         self.buffer = buffer
         self.out: bytes | memoryview = b""
         self.state = "head"

@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 from ..request_path import judge_request_path, origin_form
 from ..wsgi import RAW_TARGET
 from .connection import Connection
+from .head import is_host
 from .refusal import Refusal
 
 
@@ -33,7 +34,7 @@ def request_environ(connection: Connection, strip: str | None) -> dict[str, Any]
         if form is None:
             raise Refusal(400, "The address is not valid here.")
         target = form
-    if strip is None:
+    if strip is None and not environ["SCRIPT_NAME"]:
         environ[RAW_TARGET] = target
     raw, _, query = target.partition("?")
     environ["REQUEST_METHOD"] = method
@@ -59,7 +60,7 @@ def _template(connection: Connection) -> dict[str, Any]:
     fields = connection.fields
     assert fields is not None
     environ = {**connection.environ, **fields.environ}
-    if connection.origin.is_trusted:
+    if connection.is_trusted:
         _believe(environ, fields.forwarded)
     # Apps that stand behind a proxy elsewhere look for these. They get the truth, and never a client's claim.
     environ["HTTP_X_FORWARDED_FOR"] = environ["REMOTE_ADDR"]
@@ -71,13 +72,15 @@ def _template(connection: Connection) -> dict[str, Any]:
 
 
 def _believe(environ: dict[str, Any], forwarded: Any) -> None:
-    """Takes from our own front who the client is and what it has asked for."""
-    # The last one is who has spoken to the front.
-    environ["REMOTE_ADDR"] = forwarded.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    scheme = forwarded.get("x-forwarded-proto", "http")
+    """Takes from who stands in front of us who the client is and what it has asked for."""
+    # The last one is who has spoken to the front; what comes before that, somebody else has written.
+    client = forwarded.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    if client:
+        environ["REMOTE_ADDR"] = client
+    scheme = "https" if forwarded.get("x-forwarded-proto") == "https" else "http"
     environ["wsgi.url_scheme"] = scheme
     host = forwarded.get("x-forwarded-host")
-    if host:
+    if host and is_host(host):
         environ["HTTP_HOST"] = host
     name, _, port = environ.get("HTTP_HOST", "localhost").rpartition(":")
     if not name or not port.isdigit():

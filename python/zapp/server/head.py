@@ -61,6 +61,11 @@ def is_sound(head: bytes) -> bool:
     return rest == b"\r\n" * (len(rest) >> 1)
 
 
+def is_host(text: str) -> bool:
+    """A host and a port (RFC 9110 §7.2), without what only other parsers would make sense of."""
+    return _HOST.fullmatch(text) is not None
+
+
 def parse_line(line: str) -> RequestLine:
     """:raises Refusal: 400, 405, 414, 501, 505"""
     match = _LINE.fullmatch(line)
@@ -113,7 +118,7 @@ def parse_fields(block: str) -> Fields:
 
 def _judge(environ: dict[str, str], forwarded: dict[str, str]) -> Fields:
     host = environ.get("HTTP_HOST")
-    if host is not None and not _HOST.fullmatch(host):
+    if host is not None and not is_host(host):
         raise Refusal(400, "Host is missing or no host.")
     length = _length(environ)
     expect = environ.pop("HTTP_EXPECT", None)

@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 import sys
-from typing import Any
+from typing import Any, Container
 
 from ..errors import fail
 from .file_wrapper import FileWrapper
@@ -25,9 +25,12 @@ class Origin:
         multiprocess: bool,
         is_trusted: bool = False,
         is_handed_over: bool = False,
+        proxies: Container[str] = (),
     ):
         #: Our own front, on a socket that nobody else can reach: it says who the client is.
         self.is_trusted = is_trusted
+        #: Addresses of peers that are believed as well.
+        self.proxies = proxies
         #: Sockets that another process has accepted, and takes back.
         self.is_handed_over = is_handed_over
         #: Its connections end with their next response.
@@ -54,6 +57,7 @@ class Origin:
         """What all requests of one connection have in common."""
         environ = dict(self._environ)
         if self.is_trusted:
+            environ["REMOTE_ADDR"] = ""
             return environ
         if self.is_handed_over:
             own = sock.getsockname()
