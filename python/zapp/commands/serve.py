@@ -57,6 +57,9 @@ def run(options: argparse.Namespace) -> int:
     from ..server.listener import listen_tcp
     from ..server.prefork import Prefork
 
+    if not hasattr(os, "fork"):
+        print("zapp serve: is for systems with fork. Any WSGI server can load the app: zapp.load(FILE)", file=sys.stderr)
+        return 2
     config = dict(pair.partition("=")[::2] for pair in options.config)
     app = load_either(options.file, options.mount, config, options.cache, options.data)
     processes = options.processes or app.manifest.source.get("workers", {}).get("processes", 1)
