@@ -92,12 +92,12 @@ export function packRecord({
   ]
 }
 
-/** @param app the mount */
+/** @param app the id; whoever knows the version adds it */
 export function unpackRecord(record: SentRecord, app: string): AccessRecord {
   const [time, peer, method, target, httpVersion, status, bytes, micros, aborted, own] = record
   return {
     ...{ time: new Date(time), peer, method, target, httpVersion, status, bytes },
-    ...{ ms: micros / 1000, app: own === 1 ? '-' : app, aborted: aborted === 1 },
+    ...{ ms: micros / 1000, app: own === 1 ? '-' : app, version: '', aborted: aborted === 1 },
   }
 }
 
