@@ -48,7 +48,7 @@ export class NamedPipes {
    * @throws as `open` does, with nothing left open
    */
   open(withInput: boolean): { near: NearEnds; far: [input: number | 'ignore', output: number, errors: number] } {
-    const [inFile, outFile, errFile] = this.#files().map((name) => join(this.#folder, name)) as [string, string, string]
+    const [inFile, outFile, errFile] = this.paths
     const opened: number[] = []
     const open = (file: string, flags: number) => {
       const fd = openSync(file, flags)
@@ -74,6 +74,10 @@ export class NamedPipes {
     }
   }
 
+  get paths(): readonly [input: string, output: string, errors: string] {
+    return this.#files().map((name) => join(this.#folder, name)) as [string, string, string]
+  }
+
   /** Makes new ones: somebody has kept an end of the old ones, and shall not meet the next program there. */
   async replace(): Promise<void> {
     this.#made++
@@ -83,7 +87,7 @@ export class NamedPipes {
   /** Whether a process still has the reading end of the input. */
   get hasReader(): boolean {
     try {
-      closeSync(openSync(join(this.#folder, this.#files()[0]!), O_WRONLY | O_NONBLOCK))
+      closeSync(openSync(this.paths[0], O_WRONLY | O_NONBLOCK))
       return true
     } catch {
       return false

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import type { Launcher } from './launcher.ts'
 import { readLines } from './log-lines.ts'
 import type { NamedPipes } from './named-pipes.ts'
 import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
@@ -8,13 +8,16 @@ import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
 export interface ScriptSpec {
   readonly file: string
   readonly cwd: string
-  /** All of it. */
-  readonly env: Readonly<Record<string, string>>
+  /** Besides what the launcher has. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly launcher: Launcher
   readonly pipes: NamedPipes
   /** `pipe`: {@link ScriptProcess.input}. A number: an open file, read from its beginning. */
   readonly body: 'none' | 'pipe' | number
   /** Told every line that it prints on its standard error. */
   readonly onLine: (text: string) => void
+  /** Told the leader of its group. */
+  readonly onStart: (pid: number) => void
 }
 
 /** How a script has ended; undefined: it has closed its output and goes on. */
@@ -42,7 +45,7 @@ export class ScriptProcess {
   readonly whole: Promise<Exit>
   /** Resolves when nothing of it is left, and its pipes can be used again. */
   readonly gone: Promise<void>
-  readonly #child: ChildProcess
+  #pid: number | undefined
   readonly #errors: Socket
   readonly #last: string[] = []
   #exit: Exit
@@ -54,29 +57,23 @@ export class ScriptProcess {
   #givenUp = false
 
   /** @throws what keeps it from being started, where that shows at once */
-  constructor({ file, cwd, env, pipes, body, onLine }: ScriptSpec) {
+  constructor({ file, cwd, variables, launcher, pipes, body, onLine, onStart }: ScriptSpec) {
     const { near, far } = pipes.open(body === 'pipe')
     this.input = near.input?.on('error', () => {})
     this.output = near.output.on('error', () => {})
     this.#errors = near.errors
-    try {
-      const input = typeof body === 'number' ? body : far[0]
-      this.#child = spawn(file, [], { cwd, env, detached: true, stdio: [input, far[1], far[2]] })
-    } catch (error) {
-      for (const end of Object.values(near)) end?.destroy()
-      throw error
-    } finally {
-      for (const end of far) if (end !== 'ignore') closeSync(end)
+    const closeFar = () => {
+      for (const end of far.splice(0)) if (end !== 'ignore') closeSync(end)
     }
-    if (this.pid !== undefined) holdGroup(this.pid)
     readLines(this.#errors, (text) => {
       this.#last.push(text)
       if (this.#last.length > LAST_LINES) this.#last.shift()
       onLine(text)
     })
+    let refuse = (_: Error) => {}
     this.whole = new Promise((resolve, reject) => {
       this.#settle = resolve
-      this.#child.once('error', reject)
+      refuse = reject
     })
     this.gone = new Promise((resolve, reject) => {
       this.#leave = () => {
@@ -85,15 +82,48 @@ export class ScriptProcess {
         else resolve()
       }
     })
-    this.#child.once('exit', (code, signal) => this.#exited({ code, signal }))
-    // Comes with no exit where nothing was started.
-    this.#child.once('error', () => this.#exited({ code: null, signal: null }))
     this.output.once('close', () => this.#closed())
     this.#errors.once('close', () => this.#closed())
+    const [input, ...outputs] = far
+    const [path, ...others] = pipes.paths
+    try {
+      launcher.start(
+        {
+          ...{ file, cwd, variables },
+          stdio: [typeof body === 'number' ? body : input, ...outputs],
+          paths: [
+            typeof body === 'number' ? `/proc/${process.pid}/fd/${body}` : body === 'pipe' ? path : '/dev/null',
+            ...others,
+          ],
+        },
+        {
+          started: (pid) => {
+            closeFar()
+            this.#pid = pid
+            holdGroup(pid)
+            onStart(pid)
+            if (this.#kill !== undefined) this.#signal('SIGTERM')
+          },
+          exited: (code, signal) => {
+            closeFar()
+            this.#exited({ code, signal })
+          },
+          failed: (error) => {
+            closeFar()
+            refuse(error)
+            this.#exited({ code: null, signal: null })
+          },
+        },
+      )
+    } catch (error) {
+      closeFar()
+      for (const end of Object.values(near)) end?.destroy()
+      throw error
+    }
   }
 
   get pid(): number | undefined {
-    return this.#child.pid
+    return this.#pid
   }
 
   /** What it has printed last on its standard error, behind words. */

@@ -9,6 +9,7 @@ import type { Manifest } from '../format/manifest-types.ts'
 import { metaVariables } from './cgi-environment.ts'
 import { BadAnswer } from './cgi-response.ts'
 import { type CgiEntry, createScriptTable, type ScriptMatch } from './cgi-scripts.ts'
+import { createLauncher } from './launcher.ts'
 import { NamedPipes } from './named-pipes.ts'
 import type { MountedRequest } from './place.ts'
 import { relayAnswer } from './relay-answer.ts'
@@ -53,6 +54,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
   const folder = await mkdtemp(join(tmpdir(), 'zapp-cgi-'))
   const pipes = await NamedPipes.make(folder, concurrency)
   const turns = new Turns(pipes, WAITING_PER_SCRIPT * concurrency)
+  const launcher = await createLauncher(env)
   const watchdog = new Watchdog()
   const running = new Set<ScriptProcess>()
 
@@ -82,8 +84,8 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
     try {
       const kind = body ? body.file.fd : hasBody(req) ? 'pipe' : 'none'
       process = new ScriptProcess({
-        ...{ file, cwd: dirname(file), env: { ...env, ...meta }, pipes: slot, body: kind },
-        onLine,
+        ...{ file, cwd: dirname(file), variables: meta, launcher, pipes: slot, body: kind },
+        ...{ onLine, onStart: (pid) => watchdog.add(pid) },
       })
     } catch (error) {
       turns.give(slot)
@@ -119,8 +121,6 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
   }
 
   function follow(process: ScriptProcess, slot: NamedPipes): void {
-    const { pid } = process
-    if (pid !== undefined) watchdog.add(pid)
     running.add(process)
     process.gone
       // Pipes that could not be made anew: the slot is lost, the others remain.
@@ -129,7 +129,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
         (error: Error) => onLine(`a script fewer can run at once: ${error.message}`),
       )
       .finally(() => {
-        if (pid !== undefined) watchdog.remove(pid)
+        if (process.pid !== undefined) watchdog.remove(process.pid)
         running.delete(process)
       })
   }
@@ -180,7 +180,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
     async close() {
       for (const process of running) process.end()
       await Promise.all([...running].map((process) => process.gone.catch(() => {})))
-      await watchdog.close()
+      await Promise.all([launcher.close(), watchdog.close()])
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -1,9 +1,15 @@
-import { readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { makeArchive } from '../helpers/make-archive.ts'
+import { buildProgram } from '../helpers/program.ts'
+import { tmpDir } from '../helpers/tmp.ts'
 import { ask, children, ENV, processesWith, serveScripts, until, variables } from './helpers/cgi.ts'
 
 const HEAD = 'echo "Content-Type: text/plain"; echo'
@@ -111,6 +117,35 @@ describe('meta-variables', () => {
       PATH_INFO: '/x',
       CONTENT_LENGTH: '2',
     })
+  })
+
+  it('mean nothing to any shell on the way', async () => {
+    const { origin } = await serveScripts({ env: `${HEAD}; env -0` })
+    const hostile = [
+      `'; exit 9; '`,
+      '$(exit 9)`exit 9`',
+      'a\\',
+      `"$HOME" ' '' '\\''`,
+      '\u00c3\u0081 \u00c2\u0081\u00c2\u0088',
+      '*',
+      '~ ! # & | > <',
+    ]
+    for (const value of hostile) {
+      const path = encodeURIComponent(Buffer.from(value, 'latin1').toString())
+      const { body } = await ask(`${origin}/cgi-bin/env/${path}?${path}`, {
+        headers: { 'X-A': value, 'User-Agent': value },
+      })
+      const got = Object.fromEntries(
+        body
+          .toString()
+          .split('\0')
+          .map((pair) => [pair.split('=', 1)[0], pair.slice(pair.indexOf('=') + 1)]),
+      )
+      const text = Buffer.from(value, 'latin1').toString()
+      expect(got.PATH_INFO).toBe(`/${text}`)
+      expect([got.HTTP_X_A, got.HTTP_USER_AGENT]).toEqual([text, text])
+      expect(got.QUERY_STRING).toBe(path)
+    }
   })
 
   it('of one script: all below its route is PATH_INFO', async () => {
@@ -418,15 +453,21 @@ describe('a body', () => {
   })
 
   it('that breaks off ends its script', async () => {
-    const { origin } = await serveScripts({ a: `${HEAD}; echo start; cat` }, { env: { BROKEN_OFF: 'here' } })
+    const { origin } = await serveScripts({ a: `${HEAD}; echo start; cat` })
     const { hostname, port } = new URL(origin)
-    const client = request({ hostname, port, path: '/cgi-bin/a', method: 'POST', headers: { 'Content-Length': 5e6 } })
+    const client = request({
+      hostname,
+      port,
+      path: '/cgi-bin/a?broken-off',
+      method: 'POST',
+      headers: { 'Content-Length': 5e6 },
+    })
     client.on('error', () => {})
     client.flushHeaders()
     await new Promise((resolve) => client.once('response', resolve))
-    expect(processesWith('BROKEN_OFF=here').length).toBeGreaterThan(0)
+    expect(processesWith('=broken-off').length).toBeGreaterThan(0)
     client.destroy()
-    await until(() => processesWith('BROKEN_OFF=here').length === 0)
+    await until(() => processesWith('=broken-off').length === 0)
   })
 })
 
@@ -434,12 +475,12 @@ describe('processes', () => {
   it('that take too long are ended with all that they started', async () => {
     const { origin, errors } = await serveScripts(
       { hangs: 'trap "" TERM; sleep 1000 & sleep 1001; wait', half: `${HEAD}; echo abc; sleep 1000` },
-      { timeout: '1s', env: { TOO_SLOW: 'here' } },
+      { timeout: '1s' },
     )
-    const [hangs, half] = await Promise.all([ask(`${origin}/cgi-bin/hangs`), ask(`${origin}/cgi-bin/half`)])
+    const [hangs, half] = await Promise.all([ask(`${origin}/cgi-bin/hangs?slow`), ask(`${origin}/cgi-bin/half?slow`)])
     expect([hangs.status, half.cut]).toEqual([504, true])
     expect(errors.map(({ code }) => code)).toEqual(['ENTRY_TIMEOUT', 'ENTRY_TIMEOUT'])
-    await until(() => processesWith('TOO_SLOW=here').length === 0)
+    await until(() => processesWith('=slow').length === 0)
   })
 
   it('that a script leaves behind do not hold the answer, and are ended', async () => {
@@ -448,14 +489,14 @@ describe('processes', () => {
         stays: `${HEAD}; echo done; sleep 1000 &`,
         escapes: `${HEAD}; echo done; setsid sleep 20 & exit 0`,
       },
-      { env: { LEFT_BEHIND: 'here' }, concurrency: 1 },
+      { concurrency: 1 },
     )
     for (const name of ['stays', 'stays', 'escapes', 'escapes', 'stays']) {
-      expect((await ask(`${origin}/cgi-bin/${name}`)).body.toString(), name).toBe('done\n')
+      expect((await ask(`${origin}/cgi-bin/${name}?left`)).body.toString(), name).toBe('done\n')
     }
     // Who has made a session of its own has left; the others are gone.
-    await until(() => processesWith('LEFT_BEHIND=here').length <= 2)
-    for (const pid of processesWith('LEFT_BEHIND=here')) process.kill(pid)
+    await until(() => processesWith('=left').length <= 2)
+    for (const pid of processesWith('=left')) process.kill(pid)
   })
 
   it('run at most so many at once, the first first; who goes leaves the queue', async () => {
@@ -499,17 +540,17 @@ describe('processes', () => {
   })
 
   it('of a client that stops reading wait for it, and end when it goes', async () => {
-    const { origin } = await serveScripts({ a: `${HEAD}; yes` }, { env: { NOT_READ: 'here' } })
+    const { origin } = await serveScripts({ a: `${HEAD}; yes` })
     const { hostname, port } = new URL(origin)
     const socket = connect(Number(port), hostname)
-    socket.write('GET /cgi-bin/a HTTP/1.1\r\nHost: a\r\n\r\n')
+    socket.write('GET /cgi-bin/a?unread HTTP/1.1\r\nHost: a\r\n\r\n')
     await new Promise((resolve) => socket.once('readable', resolve))
     const before = process.memoryUsage().rss
     await sleep(300)
     expect(process.memoryUsage().rss - before).toBeLessThan(50 * 2 ** 20)
-    expect(processesWith('NOT_READ=here').length).toBeGreaterThan(0)
+    expect(processesWith('=unread').length).toBeGreaterThan(0)
     socket.destroy()
-    await until(() => processesWith('NOT_READ=here').length === 0)
+    await until(() => processesWith('=unread').length === 0)
   })
 
   it('leave nothing: no zombies, no descriptors, no folders', async () => {
@@ -529,6 +570,44 @@ describe('processes', () => {
     await app.close()
     await until(() => children().length < family)
     expect(folders()).toBeLessThanOrEqual(before)
+  })
+
+  it('end with our process, however that ends', async () => {
+    const program = await buildProgram(join(import.meta.dirname, 'helpers/server-parent.ts'))
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      const dir = await tmpDir()
+      const archive = await makeArchive(
+        dir,
+        { entry: { type: 'cgi', script: 'a' } },
+        {
+          a: '#!/bin/sh\necho "Content-Type: application/json"; echo\nsleep 1000 >/dev/null & echo "$! $$"; exec >&-; wait\n',
+        },
+      )
+      const parent = spawn(process.execPath, [program, archive, join(dir, 'cache'), join(dir, 'data')])
+      let pids = ''
+      for await (const line of createInterface(parent.stdout)) {
+        pids = /^answer: (\d+ \d+)/.exec(line)?.[1] ?? ''
+        if (pids !== '') break
+      }
+      expect(pids).not.toBe('')
+      parent.kill(signal)
+      await until(() => pids.split(' ').every((pid) => !existsSync(`/proc/${pid}`)))
+    }
+  })
+
+  it('are started again after what starts them was ended', async () => {
+    const { origin, errors } = await serveScripts({ a: HEAD, b: 'sleep 1000' })
+    expect((await ask(`${origin}/cgi-bin/a`)).status).toBe(200)
+    const hanging = ask(`${origin}/cgi-bin/b?hanging`)
+    await until(() => processesWith('=hanging').length > 0)
+    for (const pid of children())
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8') === 'sh\0') process.kill(pid, 'SIGKILL')
+    expect((await hanging).status).toBe(502)
+    expect(errors).toMatchObject([
+      { code: 'ENTRY_ANSWER', message: expect.stringContaining('what starts the scripts') },
+    ])
+    await until(() => processesWith('=hanging').length === 0)
+    expect((await ask(`${origin}/cgi-bin/a`)).status).toBe(200)
   })
 
   it('take no upgrades', async () => {
