@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { buildProgram } from '../helpers/program.ts'
 import { tmpDir } from '../helpers/tmp.ts'
-import { ask, children, ENV, processesWith, serveScripts, until, variables } from './helpers/cgi.ts'
+import { ask, children, ENV, lives, processesWith, serveScripts, until, variables } from './helpers/cgi.ts'
 
 const HEAD = 'echo "Content-Type: text/plain"; echo'
 const fds = () => readdirSync('/proc/self/fd').length
@@ -591,7 +591,7 @@ describe('processes', () => {
       }
       expect(pids).not.toBe('')
       parent.kill(signal)
-      await until(() => pids.split(' ').every((pid) => !existsSync(`/proc/${pid}`)))
+      await until(() => pids.split(' ').every((pid) => !lives(pid)))
     }
   })
 

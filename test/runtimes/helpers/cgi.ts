@@ -112,6 +112,15 @@ export function children(): number[] {
     .map(Number)
 }
 
+/** Whether a process runs. One that is dead and that nobody has asked for is still listed. */
+export function lives(pid: string): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
