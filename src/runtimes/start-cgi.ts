@@ -44,7 +44,7 @@ const MAX_SPOOLED = 2 ** 30
 /**
  * Readies the scripts of a `cgi` entry: CGI/1.1, RFC 3875, and FORMAT.md §CGI. A process for each request, a few at once.
  *
- * @throws where the system gives no pipes
+ * @throws ZappError ENTRY_LOAD where the system gives no pipes
  */
 export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<RunningEntry> {
   const { manifest, files, tree, env, onLine } = context
@@ -52,7 +52,10 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
   const find = createScriptTable(entry, files)
   const place = { root: tree.root, documentRoot: join(tree.root, publicFolder(manifest)) }
   const folder = await mkdtemp(join(tmpdir(), 'zapp-cgi-'))
-  const pipes = await NamedPipes.make(folder, concurrency)
+  const pipes = await NamedPipes.make(folder, concurrency).catch(async (error: Error) => {
+    await rm(folder, { recursive: true, force: true })
+    throw fail('ENTRY_LOAD', name, { module: name, reason: `no pipes for its scripts: ${error.message}` }, error)
+  })
   const turns = new Turns(pipes, WAITING_PER_SCRIPT * concurrency)
   const launcher = await createLauncher(env)
   const watchdog = new Watchdog()
