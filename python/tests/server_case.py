@@ -49,7 +49,7 @@ class ServerCase(unittest.TestCase):
         listener = listen_tcp("127.0.0.1", 0)
         port = int(listener.getsockname()[1])
         origin = Origin("127.0.0.1", str(port), multithread=True, multiprocess=False, proxies=proxies)
-        self.server.listen(listener, origin)
+        server.acceptor.listen(listener, origin)
         thread = self.thread = threading.Thread(target=self.server.run)
         thread.start()
         self.port = port
@@ -91,6 +91,18 @@ class Response:
         self.status = status
         self.fields = fields
         self.body = body
+
+    @property
+    def content(self) -> bytes:
+        """The body, without its chunks."""
+        if self.fields.get("transfer-encoding") != "chunked":
+            return self.body
+        found, rest = b"", self.body
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            found += rest[: int(size, 16)]
+            rest = rest[int(size, 16) + 2 :]
+        return found
 
     @staticmethod
     def parse(data: bytes) -> "Response":

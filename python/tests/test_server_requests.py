@@ -6,6 +6,7 @@ from typing import Any
 from unittest import mock
 
 from zapp.server import connection as connection_module
+from zapp.server import connections as connections_module
 from zapp.server import server as server_module
 from zapp.server.poller import SelectorPoller
 
@@ -378,7 +379,7 @@ class Slow(ServerCase):
             ("STALL_TIMEOUT", 0.2),
             ("LINGER_TIMEOUT", 0.2),
         ):
-            for module in (connection_module, server_module):
+            for module in (connection_module, connections_module, server_module):
                 if hasattr(module, name):
                     patcher = mock.patch.object(module, name, seconds)
                     patcher.start()

@@ -32,7 +32,7 @@ class Balance:
     def tell(self, connections: int) -> None:
         self._counts[self._mine] = connections
 
-    def is_ahead(self) -> bool:
-        mine = self._counts[self._mine]
+    def is_ahead(self, connections: int) -> bool:
+        self.tell(connections)
         # It counts itself: alone it is never ahead.
-        return mine > _FEW and mine > min(self._counts) * 5 // 4 + 1
+        return connections > _FEW and connections > min(self._counts) * 5 // 4 + 1

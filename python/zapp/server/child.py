@@ -42,8 +42,8 @@ def run_child(
     catch_interrupts()
     app.start()
     server = Server(Responder(app, app.manifest.name, app.mount, log=LineLog() if logs else None), threads)
-    server.balance = balance
-    server.listen(listener, origin)
+    server.acceptor.balance = balance
+    server.acceptor.listen(listener, origin)
 
     def say(message: bytes) -> None:
         try:

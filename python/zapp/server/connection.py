@@ -104,7 +104,7 @@ class Connection:
             self._refuse_early(data[: MAX_HEAD + 4])
             return False
         line_end = data.find(b"\r\n")
-        line = parse_line(data[:line_end].decode("latin-1"))
+        line = self.line = parse_line(data[:line_end].decode("latin-1"))
         block = data[line_end + 2 : end]
         if block != self._block:
             if not is_sound(block):
@@ -123,7 +123,6 @@ class Connection:
             if fields.length < 0:
                 raise Refusal(400, "HTTP/1.0 has no transfer codings.")
             self.keeps = fields.wants_keep_alive and not fields.wants_close
-        self.line = line
         self.buffer = data[end + 4 :]
         if fields.length:
             self.body = Body(self, fields.length, fields.expects_continue and line.minor == 1)
@@ -233,6 +232,7 @@ class Connection:
 
     def next_request(self) -> None:
         self.state = "head"
+        self.line = None
         self.body = None
         self.sent = 0
         self.deadline = time.monotonic() + (HEAD_TIMEOUT if self.buffer else KEEP_ALIVE)

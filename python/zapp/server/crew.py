@@ -100,6 +100,10 @@ class Crew:
         member.turn.release()
         return True
 
+    @property
+    def has_idle(self) -> bool:
+        return bool(self._idle)
+
     def _work(self, me: Member, leads: bool) -> None:
         while not self.is_over:
             if leads:

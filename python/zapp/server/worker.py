@@ -71,11 +71,11 @@ class _Worker:
     def run(self) -> int:
         server, channel = self._server, self._channel
         listener = listen_unix(self._options.socket_path)
-        server.listen(listener, self._front)
+        server.acceptor.listen(listener, self._front)
         channel.on_message = self._told
         channel.on_end = self._orphaned
         server.watch(channel.descriptor, channel.receive)
-        server.hand_back = self._give_back
+        server.connections.hand_back = self._give_back
         server.on_left = lambda: channel.say({"type": "drained"})
         server.may_end = lambda: not channel.is_returning
         if self._options.max_requests:
@@ -92,10 +92,10 @@ class _Worker:
         if kind == "connection" and sock is not None:
             self._server.adopt(sock, self._handed, str(message.get("head", "")).encode("latin-1"))
         elif kind == "listen" and sock is not None:
-            self._server.listen(sock, self._handed)
+            self._server.acceptor.listen(sock, self._handed)
         elif kind == "territory":
             self._has_host = True
-            self._server.territory = Territory.of(message["territory"])
+            self._server.connections.territory = Territory.of(message["territory"])
             self._responder.log = RecordLog(lambda records: self._channel.say({"type": "access", "records": records}))
         elif kind == "drain":
             self._drain(message["graceMs"] / 1000, bool(message.get("return")), bool(message.get("last")))
