@@ -114,7 +114,7 @@ export const ERRORS = {
   CONFIG_CONFLICT: { title: 'Two apps want different values', message: 'the environment variable {name} is already set to another value', fix: 'Run the apps in separate processes.', status: 503 },
   MOUNT_BASE: { title: 'Built for another mount', message: 'the app was built for {expected}, it cannot be mounted at {got}', fix: 'Mount it there, or build it for the other path and set "base".', status: 409 },
   MOUNT_PATH: { title: 'Mount path', message: 'a mount must be "" or begin with "/" and not end with one, got {got}', fix: 'Write it like "/shop".', status: 400 },
-  ENTRY_RUNTIME: { title: 'Entry of another language', message: 'entry {entry} is of type {type}, which this loader cannot run', fix: 'Use a container for that language.', status: 503 },
+  ENTRY_RUNTIME: { title: 'Entry of another language', message: 'entry {entry} is of type {type}, which this loader cannot run', fix: 'Serve it with: zapp serve {file}, or load it in that language.', status: 503 },
   ENTRY_ASGI: { title: 'ASGI entry under WSGI', message: 'entry {entry} is of type asgi, which a WSGI server cannot call', fix: 'Load it with zapp.load_asgi, in a server like uvicorn or hypercorn.', status: 503 },
   UNSUPPORTED_KEY: { title: 'Not supported yet', message: '{key} is valid, but {who} cannot honour it, so the app is refused rather than run without it', fix: 'Remove it, or use a host that supports it.', status: 503 },
 
@@ -125,7 +125,7 @@ export const ERRORS = {
   ENTRY_START: { title: 'Program failed to start', message: '{program} must accept connections on PORT, got: {reason}', fix: 'See the log of the app.', status: 503 },
   ENTRY_ANSWER: { title: 'Program did not answer', message: 'the program of entry {entry} must answer, got: {reason}', fix: 'See the log of the app.', status: 502 },
   ENTRY_TIMEOUT: { title: 'Script took too long', message: 'a script of entry {entry} must end within {timeout} ms', fix: 'Raise the entry’s "timeout", or see the log of the app.', status: 504 },
-  ENTRY_BUSY: { title: 'Too many requests wait', message: 'at most {limit} requests may wait for entry {entry}, and none for longer than its "timeout"', fix: 'Raise the entry’s "concurrency", or make its scripts faster.', status: 503 },
+  ENTRY_BUSY: { title: 'Too many requests wait', message: 'at most {limit} requests may wait for entry {entry}, and none for too long', fix: 'Raise the entry’s "concurrency", or "workers", or make the app faster.', status: 503 },
   SERVER_EXPOSED: { title: 'Program listens for everyone', message: 'the program of entry {entry} must listen on {expected} only, got {got}', fix: 'Let it listen on the address in the variable HOST.', status: 503 },
   HEALTH_FAILED: { title: 'Health check failed', message: '{path} must answer 2xx within {timeout} ms, got {got}', fix: 'See the log of the app.', status: 503 },
   CACHE_UNTRUSTED: { title: 'Cache folder not trusted', message: '{dir} must be owned by this user, of mode 0700 and reached without a link, got {got}', fix: 'Correct it, or name another folder with --cache or ZAPP_CACHE.', status: 500 },

@@ -38,7 +38,7 @@ def commands_of(source: Source) -> Iterator[tuple[list[Any], Path]]:
 def durations_of(source: Source) -> Iterator[tuple[str, Path, int]]:
     """Each with the most days that it may have (R20)."""
     holders: list[tuple[Any, Path, str, int]] = []
-    holders += [(entry, path, "timeout", 7) for _, entry, path in entries_of(source)]
+    holders += [(entry, path, "timeout", 7) for _, entry, path in entries_of(source) if entry["type"] == "cgi"]
     holders += [(route, ("routes", pattern), "cache", 365) for pattern, route in items(source, "routes")]
     holders.append((source.get("health"), ("health",), "timeout", 7))
     lifecycle = source.get("lifecycle")

@@ -1,5 +1,5 @@
 """
-What the shape cannot say: rules R1 to R21 of FORMAT.md §Cross-field rules. R22, whether paths exist, is
+What the shape cannot say: rules R1 to R21 and R23 of FORMAT.md §Cross-field rules. R22, whether paths exist, is
 manifest_paths.py. A value that is BAD has been reported already: no rule that needs it is judged, but its key is there.
 """
 
@@ -51,6 +51,7 @@ def check_rules(source: Source) -> Iterator[Broken]:
     yield from _command_rules(source)
     yield from _duration_rule(source)
     yield from _path_rule(source)
+    yield from _worker_rule(source)
 
 
 def _entry_rules(source: Source) -> Iterator[Broken]:
@@ -259,6 +260,28 @@ def _path_rule(source: Source) -> Iterator[Broken]:
     for index, name in enumerate(welcome if isinstance(welcome, list) else ()):
         if isinstance(name, str) and ("/" in name or not _is_plain(name)):
             yield Broken("R21", ("welcome", index), "value", expected, name, "MANIFEST_PATH")
+
+
+def _worker_rule(source: Source) -> Iterator[Broken]:
+    """R23."""
+    workers = source.get("workers")
+    server = workers.get("server", BAD) if isinstance(workers, dict) else BAD
+    types = _types_of(source)
+    if isinstance(server, Bad) or types is None:
+        return
+    wanted = "wsgi" if server == "gunicorn" else "asgi"
+    # An entry that was refused may be of the type.
+    if wanted not in types and BAD not in types:
+        expected = f'a server must be one for an entry that there is, {server} for "{wanted}"'
+        yield Broken("R23", ("workers", "server"), "value", expected, server)
+
+
+def _types_of(source: Source) -> Optional[list[Any]]:
+    entries = source.get("entries", {})
+    if isinstance(entries, Bad):
+        return None
+    found = [*entries.values(), *([source["entry"]] if "entry" in source else [])]
+    return [entry.get("type", BAD) if isinstance(entry, dict) else BAD for entry in found]
 
 
 def _is_plain(value: str) -> bool:

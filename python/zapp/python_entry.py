@@ -59,7 +59,7 @@ class PythonEntry:
             except Exception as error:
                 raise fail("ENTRY_LOAD", module=self._entry["app"], reason=_reason(error)) from error
         if not callable(found):
-            raise fail("ENTRY_EXPORT", module=self._entry["app"], got=type(found).__name__)
+            raise fail("ENTRY_EXPORT", module=self._entry["app"], expected="a callable", got=type(found).__name__)
         return found
 
     def _check_origin(self, name: str, module: Any) -> None:

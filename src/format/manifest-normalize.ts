@@ -46,7 +46,7 @@ export function normalizeManifest(source: ManifestSource): Manifest {
       ...{ name, run, count },
       ...defined({ every: every === undefined ? undefined : ms(every) }),
     })),
-    workers: defined({ processes: source.workers?.processes, threads: source.workers?.threads }),
+    workers: defined({ ...source.workers }),
     reserved: (['roles', 'services'] as const).filter((key) => source[key] !== undefined),
   }
 }

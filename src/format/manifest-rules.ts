@@ -3,7 +3,15 @@ import { parseDuration } from './duration.ts'
 import { judgePath } from './entry-path.ts'
 import { isFault } from './fault.ts'
 import type { JsonPath } from './json.ts'
-import { commandsOf, entriesOf, type LooseManifest, members, type NamedPath, pathsOf } from './manifest-loose.ts'
+import {
+  commandsOf,
+  entriesOf,
+  entryTypes,
+  type LooseManifest,
+  members,
+  type NamedPath,
+  pathsOf,
+} from './manifest-loose.ts'
 import { type Broken, broken, keysIn, listed } from './manifest-rule.ts'
 import { routeRules } from './manifest-rules-route.ts'
 import { variableRules } from './manifest-rules-variable.ts'
@@ -37,9 +45,10 @@ import { collisionKey, foldersAbove } from './name-table.ts'
  *   R21  MANIFEST_PATH: a path is an entry name (rules A) without a slash at the end, outside ZAPP-INF, not "mimetype"
  *        and not "zapp.json"; "welcome" holds names without a folder
  *   R22  MANIFEST_PATH: a path exists in the archive as what it must be (manifest-paths.ts)
+ *   R23  "workers.server" is one for an entry that there is: gunicorn for "wsgi", uvicorn and hypercorn for "asgi"
  */
 
-/** Checks R1 to R21. */
+/** Checks R1 to R21, and R23. */
 export function checkRules(source: LooseManifest): readonly Broken[] {
   return [
     ...entryRules(source),
@@ -49,6 +58,7 @@ export function checkRules(source: LooseManifest): readonly Broken[] {
     ...commandRules(source),
     ...durationRules(source),
     ...pathRules(source),
+    ...workerRules(source),
   ]
 }
 
@@ -148,6 +158,22 @@ function* pathRules(source: LooseManifest): Generator<Broken> {
   for (const [index, name = 'index.html'] of (source.welcome ?? []).entries()) {
     if (name.includes('/') || !isPlainPath(name)) yield wrongPath(['welcome', index], name, ' (a file name, no folder)')
   }
+}
+
+/** R23. */
+function* workerRules(source: LooseManifest): Generator<Broken> {
+  const { server } = source.workers ?? {}
+  const types = entryTypes(source)
+  if (server === undefined || types === undefined) return
+  const wanted = server === 'gunicorn' ? 'wsgi' : 'asgi'
+  // An entry that broke the schema may be of the type.
+  if ([...types.values()].some((type) => type === wanted || type === undefined)) return
+  yield broken(
+    'R23',
+    ['workers', 'server'],
+    `a server must be one for an entry that there is, ${server} for "${wanted}"`,
+    server,
+  )
 }
 
 function isPlainPath(value: string): boolean {

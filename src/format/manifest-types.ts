@@ -35,9 +35,18 @@ export interface Manifest {
   /** Runs once before traffic is switched to this version. */
   readonly migrate?: { readonly run: readonly string[] /** ms */; readonly timeout: number }
   readonly processes: ReadonlyMap<string, Process>
-  readonly workers: { readonly processes?: number; readonly threads?: number }
+  readonly workers: Workers
   /** Keys that the format reserves and no loader can honour yet, where the author used them: "roles", "services". */
   readonly reserved: readonly string[]
+}
+
+export interface Workers {
+  readonly processes?: number
+  readonly threads?: number
+  /** How many requests a process answers before a fresh one replaces it. */
+  readonly maxRequests?: number
+  /** What runs a Python app: gunicorn entries of type wsgi, the others those of type asgi. */
+  readonly server?: 'gunicorn' | 'uvicorn' | 'hypercorn'
 }
 
 interface EntryCommon {

@@ -78,6 +78,14 @@ const backgroundProcess = z.strictObject({
 const workers = z.strictObject({
   processes: optional(v.count(256), 'Processes that answer requests.', { example: 2 }),
   threads: optional(v.count(256), 'Threads in each process (WSGI).', { example: 4 }),
+  maxRequests: optional(v.count(1_000_000), 'Requests after which a process is replaced by a fresh one (Python).', {
+    example: 10_000,
+  }),
+  server: optional(
+    z.enum(['gunicorn', 'uvicorn', 'hypercorn']),
+    'The server that runs a Python app: gunicorn for WSGI, uvicorn or hypercorn for ASGI. It must be in the archive or installed.',
+    { example: 'gunicorn' },
+  ),
 })
 
 const reserved = () => z.record(z.string(), z.unknown())

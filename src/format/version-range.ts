@@ -28,10 +28,18 @@ export function parseRange(text: string): Range | undefined {
  * count, so 3.13.0rc1 is taken for 3.13.0. A version without leading numbers lies in no range.
  */
 export function satisfies(version: string, range: Range): boolean {
+  const got = numbersOf(version)
+  return got !== undefined && range.bounds.every(({ op, version: bound }) => (op === '<') === compare(got, bound) < 0)
+}
+
+/** For sorting versions as runtimes print them; one without a number comes first. */
+export function compareVersions(a: string, b: string): number {
+  return compare(numbersOf(a) ?? [-1, 0, 0], numbersOf(b) ?? [-1, 0, 0])
+}
+
+function numbersOf(version: string): Version | undefined {
   const digits = /^v?([0-9]+(?:\.[0-9]+){0,2})/.exec(version)?.[1]
-  if (digits === undefined) return false
-  const got = numbers(digits)
-  return range.bounds.every(({ op, version: bound }) => (op === '<') === compare(got, bound) < 0)
+  return digits === undefined ? undefined : numbers(digits)
 }
 
 function numbers(text: string): Version {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { fail } from '../errors.ts'
 import type { Health, Manifest } from '../format/manifest-types.ts'
-import { type App, type LogLine, loadApp } from '../runtimes/load.ts'
+import { type App, type LogLine, loadHosted } from '../runtimes/load.ts'
 import type { Deployment } from './deployment.ts'
 import { HOST_HONOURS } from './honours.ts'
 import type { StoredApp } from './prepare.ts'
@@ -48,7 +48,7 @@ export class InProcess implements Deployment {
 
   async start(): Promise<void> {
     const { mount, config, cache, data, onError, onLog } = this.#options
-    const loading = loadApp(this.#stored.archive, {
+    const loading = loadHosted(this.#stored.archive, {
       mount,
       config,
       cache,

@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process'
 import { access, constants, realpath, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
-import { promisify } from 'node:util'
+import { findPython, type Interpreter, type PythonChoice } from './python.ts'
 
 /** What the process offers to an app that wants to run in it. */
 export interface Container {
@@ -14,8 +13,8 @@ export interface Container {
   /** NODE_MODULE_VERSION: addons that do not use Node-API load in one only. */
   readonly abi: number
   hasCommand(name: string): Promise<boolean>
-  /** The Python that programs are started with. */
-  python(): Promise<{ readonly file: string; readonly version: string } | undefined>
+  /** The Python that an app is run with. */
+  python(fits: (one: Interpreter) => boolean): Promise<PythonChoice>
   /** The folder of a package that the container has installed for itself. */
   findPackage(name: string): Promise<string | undefined>
   canRead(file: string): Promise<boolean>
@@ -31,7 +30,7 @@ export const thisProcess: Container = {
   },
   abi: Number(process.versions.modules),
   hasCommand: async (name) => (await findCommand(name)) !== undefined,
-  python,
+  python: findPython,
   findPackage,
   canRead: (file) => isAllowed(file, constants.R_OK),
 }
@@ -46,18 +45,6 @@ async function findCommand(name: string): Promise<string | undefined> {
   for (const file of files) {
     const found = await stat(file).catch(() => undefined)
     if (found?.isFile() && (await isAllowed(file, constants.X_OK))) return file
-  }
-  return undefined
-}
-
-async function python() {
-  for (const name of ['python3', 'python']) {
-    const file = await findCommand(name)
-    // The interpreter itself: what is on PATH may be a script that looks for it in the user's home.
-    const print = ['-c', 'import platform, sys; print(platform.python_version(), sys.executable)']
-    const output = file && (await promisify(execFile)(file, print).catch(() => undefined))
-    const [, version, own] = /^(\S+) (.+)$/m.exec(output ? output.stdout : '') ?? []
-    if (version !== undefined && own !== undefined) return { file: own, version }
   }
   return undefined
 }

@@ -48,23 +48,47 @@ export interface LoadOptions {
  * ENTRY_START and SERVER_EXPOSED
  */
 export async function loadApp(input: string | Uint8Array | Archive, options: LoadOptions = {}): Promise<App> {
-  const mount = judgeMount(options.mount ?? '')
-  if (isArchive(input)) return load(input, mount, options, async () => {})
-  const archive = await openArchive(input, options.limits ? { limits: options.limits } : {})
+  return open(input, options)
+}
+
+/**
+ * Loads an app as {@link loadApp} does, for a host: entries of Python run too, in worker processes. They open the archive
+ * by its path, so it has to stay there until the app is closed.
+ */
+export function loadHosted(input: string | Archive, options: LoadOptions): Promise<App> {
+  return open(input, options, true)
+}
+
+async function open(input: string | Uint8Array | Archive, options: LoadOptions, hosted = false): Promise<App> {
+  const isOpen = isArchive(input)
+  const archive = isOpen ? input : await openArchive(input, options.limits ? { limits: options.limits } : {})
+  const close = async () => (isOpen ? undefined : archive.close())
   try {
-    return await load(archive, mount, options, () => archive.close())
+    return await load(archive, { ...options, file: hosted ? archive.file : undefined, close })
   } catch (error) {
-    await archive.close()
+    await close()
     throw error
   }
 }
 
-async function load(archive: Archive, mount: string, options: LoadOptions, close: () => Promise<void>): Promise<App> {
+interface Loading extends LoadOptions {
+  /** Where worker processes find the archive; without it none are started. */
+  readonly file?: string | undefined
+  readonly close: () => Promise<void>
+}
+
+async function load(archive: Archive, options: Loading): Promise<App> {
   const { manifest } = archive
+  const { file, close } = options
+  const mount = judgeMount(options.mount ?? '')
   const onError = options.onError ?? (() => {})
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
+  const build = await readBuildInfo(archive)
+  const { findings, python } = await checkNeeds(archive, {
+    ...{ build, mount, container: thisProcess, hosted: file !== undefined, honours: options.honours ?? [] },
+  })
   throwIfErrors([
-    ...(await checkNeeds(manifest, await readBuildInfo(archive), mount, thisProcess, options.honours)),
+    ...findings,
     ...(await checkInterpreters(archive, thisProcess)),
     ...config.findings,
     ...(runsInProcess(manifest) ? findConflicts(config.values) : []),
@@ -78,13 +102,8 @@ async function load(archive: Archive, mount: string, options: LoadOptions, close
   try {
     const onLog = options.onLog ?? (() => {})
     const started = await startEntries({
-      manifest,
-      files: archive.entries,
-      tree,
-      config: config.values,
-      dataRoot,
-      onError,
-      onLog,
+      ...{ manifest, files: archive.entries, tree, config: config.values, file, python: python?.file },
+      ...{ dataRoot, onError, onLog },
     })
     const dispose = async () => {
       await started.stop()

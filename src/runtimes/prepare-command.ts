@@ -1,14 +1,13 @@
-import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Archive } from '../archive/archive.ts'
 import { throwIfErrors } from '../errors.ts'
 import { dataLocation } from './cache-location.ts'
-import { childEnvironment } from './child-environment.ts'
 import { fillCommand } from './command.ts'
 import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
 import { type LoadOptions, readBuildInfo, runTree } from './load.ts'
 import { checkCommandNeeds } from './needs.ts'
+import { processEnvironment } from './program-spec.ts'
 
 /** A command that can be started, by whatever means the caller has. */
 export interface PreparedCommand {
@@ -37,22 +36,16 @@ export async function prepareCommand(
 ): Promise<PreparedCommand> {
   const { manifest } = archive
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
-  throwIfErrors([
-    ...(await checkCommandNeeds(manifest, await readBuildInfo(archive), run, thisProcess)),
-    ...config.findings,
-  ])
+  const build = await readBuildInfo(archive)
+  const { findings, python } = await checkCommandNeeds(archive, run, { build, container: thisProcess })
+  throwIfErrors([...findings, ...config.findings])
   const home = resolve(options.data ?? (await dataLocation(manifest.name)))
-  await mkdir(home, { recursive: true, mode: 0o700 })
   const tree = await runTree(archive, options, async () => home)
-  const folders = [...manifest.data.values()].flatMap(({ name, env }) =>
-    env ? [[env, tree.data.get(name)] as const] : [],
-  )
   const entries = [...manifest.entries.values()].reverse().flatMap(({ env }) => Object.entries(env))
-  const python = (await thisProcess.python())?.file
   return {
-    argv: fillCommand(run, { node: process.execPath, python, data: tree.data, config: config.values }),
+    argv: fillCommand(run, { node: process.execPath, python: python?.file, data: tree.data, config: config.values }),
     cwd: tree.root,
-    env: childEnvironment(home, config.values, new Map(folders), new Map(entries)),
+    env: await processEnvironment(Object.fromEntries(entries), { manifest, tree, config: config.values, home }),
     release: () => tree.release(),
   }
 }

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { RunTree } from '../cache/cache.ts'
 import type { Entry, Manifest } from '../format/manifest-types.ts'
 import { childEnvironment } from './child-environment.ts'
 import { fillCommand } from './command.ts'
-import type { Container } from './container.ts'
 import type { Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
 import type { ProgramSpec } from './program.ts'
@@ -17,7 +17,8 @@ export interface ProgramContext {
   readonly config: Variables
   /** The data root: HOME. Made where it is missing. */
   readonly home: string
-  readonly container: Container
+  /** What {python} stands for. */
+  readonly python: string | undefined
   readonly onLog: (line: LogLine) => void
 }
 
@@ -26,8 +27,7 @@ export async function programSpec(
   { name, run, env }: Extract<Entry, { type: 'server' }>,
   context: ProgramContext,
 ): Promise<ProgramSpec> {
-  const { manifest, tree, config, container, onLog } = context
-  const python = (await container.python())?.file
+  const { manifest, tree, config, python, onLog } = context
   const values = { node: process.execPath, python, data: tree.data, config }
   return {
     entry: name,
@@ -43,12 +43,19 @@ export async function programSpec(
 /** All that a process of the app sees, but for what its type adds: FORMAT.md §Needs. Its HOME is there then. */
 export async function processEnvironment(
   env: Readonly<Record<string, string>>,
-  { manifest, tree, config, home }: Omit<ProgramContext, 'container' | 'onLog'>,
+  { manifest, tree, config, home }: Omit<ProgramContext, 'python' | 'onLog'>,
 ): Promise<Record<string, string>> {
   await mkdir(home, { recursive: true, mode: 0o700 })
-  const data = new Map<string, string | undefined>()
-  for (const folder of manifest.data.values()) {
-    if (folder.env !== undefined) data.set(folder.env, tree.data.get(folder.name))
-  }
-  return childEnvironment(home, config, data, new Map(Object.entries(env)))
+  const data = [...manifest.data.values()].flatMap(({ name, env }) =>
+    env === undefined ? [] : [[env, tree.data.get(name)] as const],
+  )
+  const own = new Map(Object.entries(env))
+  return childEnvironment(home, config, new Map(data), await libraryVariables(tree), own)
+}
+
+/** What lets Python programs of an app import the dependencies that the archive brings. */
+async function libraryVariables({ root }: RunTree): Promise<Variables> {
+  const library = join(root, 'ZAPP-INF/lib')
+  const found = await stat(library).catch(() => undefined)
+  return new Map(found ? [['PYTHONPATH', library]] : [])
 }

@@ -57,13 +57,14 @@ function ask(
   return new Promise((resolve, reject) => {
     const body = hasBody(req)
     const { method = 'GET' } = req
+    const isRepeatable = !body && IDEMPOTENT.has(method)
     const client = httpRequest({
       ...upstream.target,
       method,
       path: req.url,
       headers: requestFields(req),
       // On a fresh connection it cannot happen that the program closes it for being idle while we send.
-      agent: reuse && !body && IDEMPOTENT.has(method) ? upstream.agent : upstream.freshAgent,
+      agent: reuse && isRepeatable ? upstream.agent : upstream.freshAgent,
     })
     const close = () => {
       req.unpipe(client)
@@ -73,6 +74,7 @@ function ask(
       resolve(undefined)
     }
     res.once('close', close)
+    const send = () => void req.pipe(client)
     client.on('information', ({ statusCode, headers }) => {
       if (statusCode === 103 && headers.link && req.httpVersion === '1.1') writeHints(res, headers.link)
     })
@@ -86,12 +88,14 @@ function ask(
       reject(new Error('it switched protocols without being asked'))
     })
     client.on('error', (error: NodeJS.ErrnoException) => {
-      if (!client.reusedSocket || answered || res.destroyed || error.code !== 'ECONNRESET') return reject(error)
+      if (!isRepeatable || !client.reusedSocket || answered || res.destroyed || error.code !== 'ECONNRESET')
+        return reject(error)
       res.off('close', close)
       ask(upstream, req, res, false).then(resolve, reject)
     })
-    if (body) req.pipe(client)
-    else client.end()
+    if (!body) client.end()
+    // Not before there is a connection: where there is none, the whole body is still there for another attempt.
+    else client.once('socket', (socket) => (socket.connecting ? socket.once('connect', send) : send()))
   })
 }
 

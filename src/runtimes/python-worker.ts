@@ -97,11 +97,12 @@ export class PythonWorker implements Supervised, Upstream {
         if (typeOf(message) === 'retire') resolve()
       })
     })
+    // Its output may be read for longer; nothing can be asked of it any more.
+    this.child.once('exit', () => this.lose())
     // A message that could not be sent any more: that it is gone is told by `ended`.
     this.child.on('error', () => {})
     this.ended = this.#process.ended.then(async (how) => {
-      this.state = 'ended'
-      this.agent.destroy()
+      this.lose()
       await rm(folder, { recursive: true, force: true }).catch(() => {})
       return how
     })
@@ -130,6 +131,12 @@ export class PythonWorker implements Supervised, Upstream {
     if (!this.child.connected) return false
     this.child.send(message, handle, { keepOpen: true }, () => {})
     return true
+  }
+
+  /** It takes no connections any more: its process has ended, or is about to. */
+  lose(): void {
+    this.state = 'ended'
+    this.agent.destroy()
   }
 
   /** Waits for what is held, then lets the worker end; kills it where that takes longer. Idempotent. */

@@ -1,8 +1,7 @@
 import type { ArchiveEntry } from '../archive/archive.ts'
 import type { RunTree } from '../cache/cache.ts'
-import { fail } from '../errors.ts'
+import { fail, type ZappError } from '../errors.ts'
 import type { Entry, Manifest } from '../format/manifest-types.ts'
-import { thisProcess } from './container.ts'
 import { claimEnvironment, type Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
 import { processEnvironment, programSpec } from './program-spec.ts'
@@ -10,6 +9,7 @@ import type { RunningEntry } from './running-entry.ts'
 import { startCgi } from './start-cgi.ts'
 import { startFetch } from './start-fetch.ts'
 import { startNode } from './start-node.ts'
+import { startPython } from './start-python.ts'
 import { startServer } from './start-server.ts'
 
 export interface StartOptions {
@@ -18,6 +18,10 @@ export interface StartOptions {
   readonly files: ReadonlyMap<string, ArchiveEntry>
   readonly tree: RunTree
   readonly config: Variables
+  /** Path of the interpreter for what needs one. */
+  readonly python: string | undefined
+  /** Path of the archive, where worker processes may open it. */
+  readonly file: string | undefined
   /** The folder of the app's data folders. */
   readonly dataRoot: () => Promise<string>
   readonly onError: (error: unknown, where: string) => void
@@ -53,15 +57,22 @@ export async function startEntries(options: StartOptions): Promise<Started> {
 }
 
 async function startEntry(entry: Entry, options: StartOptions): Promise<RunningEntry> {
-  const { tree, dataRoot, onError, onLog } = options
+  const { tree, dataRoot, onError, python, file, onLog } = options
+  const told = (error: unknown) => onError(error, `entry ${entry.name}`)
   switch (entry.type) {
     case 'node':
       return startNode(tree.root, entry)
     case 'fetch':
       return startFetch(tree.root, entry)
     case 'server': {
-      const spec = await programSpec(entry, { ...options, home: await dataRoot(), container: thisProcess })
-      return startServer(spec, (error) => onError(error, `entry ${entry.name}`))
+      const spec = await programSpec(entry, { ...options, home: await dataRoot() })
+      return startServer(spec, told)
+    }
+    case 'wsgi':
+    case 'asgi': {
+      // Refused as an unmet need.
+      if (python === undefined || file === undefined) throw refusal(entry)
+      return startPython(entry, { ...options, home: await dataRoot(), python, file, onError: told })
     }
     case 'cgi': {
       const env = await processEnvironment(entry.env, { ...options, home: await dataRoot() })
@@ -69,9 +80,12 @@ async function startEntry(entry: Entry, options: StartOptions): Promise<RunningE
       return startCgi(entry, { ...options, env, onLine })
     }
     default:
-      // Refused as an unmet need.
-      throw fail('ENTRY_RUNTIME', 'zapp.json', { entry: entry.name, type: entry.type })
+      throw refusal(entry)
   }
+}
+
+function refusal({ name, type }: Entry): ZappError {
+  return fail('ENTRY_RUNTIME', 'zapp.json', { entry: name, type })
 }
 
 /** Whether code of the app shares this process, and so its environment. Programs have one of their own. */

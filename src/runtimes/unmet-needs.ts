@@ -14,10 +14,11 @@ export interface NeedsOptions {
   readonly honours?: readonly string[]
 }
 
-/** What keeps an app from being loaded here, without loading it: FORMAT.md §Needs. */
-export async function unmetNeeds(archive: Archive, { mount, config, honours }: NeedsOptions): Promise<Finding[]> {
+/** What keeps a host from loading an app here, without loading it: FORMAT.md §Needs. */
+export async function unmetNeeds(archive: Archive, { mount, config, honours = [] }: NeedsOptions): Promise<Finding[]> {
   const { manifest } = archive
   const resolved = await resolveConfig(manifest, config, thisProcess)
-  const needs = await checkNeeds(manifest, await readBuildInfo(archive), mount, thisProcess, honours)
-  return [...needs, ...(await checkInterpreters(archive, thisProcess)), ...resolved.findings]
+  const build = await readBuildInfo(archive)
+  const { findings } = await checkNeeds(archive, { build, container: thisProcess, mount, hosted: true, honours })
+  return [...findings, ...(await checkInterpreters(archive, thisProcess)), ...resolved.findings]
 }

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
+import signal
 import sys
+import traceback
 from typing import Optional
 
 from ..archive import Archive, open_archive
@@ -49,8 +52,12 @@ def run(options: argparse.Namespace) -> int:
             options.threads,
             options.max_requests,
         )
-        return runner_of(_type(archive, options.entry), options.server)(worker, channel)
+        code = runner_of(_type(archive, options.entry), options.server)(worker, channel)
+        if channel.has_ended:
+            _end_group()
+        return code
     except ZappError as error:
+        _print_cause(error)
         rows = [{"code": found.code, "path": found.path, "args": dict(found.args)} for found in error.findings]
         channel.say({"type": "failed", "findings": rows})
         return 1
@@ -67,3 +74,24 @@ def _leave_no_trace() -> None:
     for folder in os.environ.pop("PYTHONPATH", "").split(os.pathsep):
         if folder:
             sys.path[:] = [path for path in sys.path if os.path.abspath(path) != os.path.abspath(folder)]
+
+
+_IMPORTLIB = os.path.dirname(importlib.__file__) + os.sep
+
+
+def _print_cause(error: ZappError) -> None:
+    """The app's own error with its own lines, for the app's log: how this package came to them says nothing."""
+    cause = error.__cause__
+    if cause is None:
+        return
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    at = cause.__traceback__
+    while at is not None and at.tb_frame.f_code.co_filename.startswith((own, "<frozen importlib", _IMPORTLIB)):
+        at = at.tb_next
+    traceback.print_exception(type(cause), cause, at)
+
+
+def _end_group() -> None:
+    """The parent was killed: nobody else ends what the app has started."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)

@@ -34,7 +34,9 @@ class Channel:
         self._sent: Optional[socket.socket] = None
         #: Called with each message, and the socket that came with it.
         self.on_message: Callable[[Message, Optional[socket.socket]], None] = lambda message, sock: None
-        #: Called once: the parent has gone.
+        #: The parent has gone.
+        self.has_ended = False
+        #: Called once, when it has.
         self.on_end: Callable[[], None] = lambda: None
 
     @property
@@ -70,6 +72,7 @@ class Channel:
                 numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
                 self._descriptors.extend(numbers)
         if not data:
+            self.has_ended = True
             self.on_end()
             return
         *lines, self._rest = (self._rest + data).split(b"\n")

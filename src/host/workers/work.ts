@@ -3,7 +3,7 @@ import type { Server as PrivateServer } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { type Finding, finding, ZappError } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
-import { type App, type LogLine, loadApp } from '../../runtimes/load.ts'
+import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
 import type { AccessRecord } from '../access-log.ts'
 import { RequestServer } from '../front/request-server.ts'
 import { HOST_HONOURS } from '../honours.ts'
@@ -38,7 +38,9 @@ export async function work(channel: Channel): Promise<void> {
   const { file, mount, config, cache, data } = start
   const onError = (error: unknown, where: string) => void say({ type: 'error', where, error: sentError(error) })
   const onLog = (line: LogLine) => void say({ type: 'log', line })
-  const loading = loadApp(file, { mount, config, cache, data, onError, onLog, honours: HOST_HONOURS }).catch(findingsOf)
+  const loading = loadHosted(file, { mount, config, cache, data, onError, onLog, honours: HOST_HONOURS }).catch(
+    findingsOf,
+  )
   const app = await Promise.race([loading, gone.then(() => undefined)])
   if (!app) return
   if ('length' in app) return say({ type: 'failed', findings: app })
