@@ -21,8 +21,8 @@ it('an app of Python is served by processes of its own, and what it prints has i
   expect(await served.text('/notes/a%20b')).toMatch(/^notes \/notes\|\/a b [0-9]+$/)
   expect((await served.get('/notes/fails')).status).toBe(500)
   const log = () => served.events.flatMap((event) => (event.type === 'log' ? [`${event.app}: ${event.line.text}`] : []))
-  await expect.poll(log).toContain('notes: starting notes')
-  await expect.poll(() => log().join('\n')).toMatch(/notes: .*RuntimeError: no such note/)
+  await expect.poll(log).toContain('/notes: starting notes')
+  await expect.poll(() => log().join('\n')).toMatch(/\/notes: .*RuntimeError: no such note/)
 })
 
 it('pages of Node and an API of Python in one archive', async () => {
