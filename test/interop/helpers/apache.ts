@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { needPrograms } from './apt.ts'
@@ -63,7 +63,7 @@ MaxRequestWorkers 16
   Require all denied
 </Directory>
 DocumentRoot "${run}"
-Include "${emitted.file}"
+${await readFile(emitted.file, 'utf8')}
 `,
   )
   const argv = ['apache2', '-d', run, '-f', config, '-DFOREGROUND']
