@@ -5,6 +5,7 @@ import { Agent, request } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { type SentRecord, unpackRecord } from '../../src/host/workers/messages.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { ROOT } from './python.ts'
@@ -153,8 +154,11 @@ describe('python -m zapp worker', () => {
     two.write('GET /shop/ HTTP/1.1\r\nHost: a\r\n\r\nGET /sho')
     expect(String(await once(one, 'data'))).toMatch(/^HTTP\/1\.1 200 /)
     expect((await worker.message('return')).head).toBe('GET /shop/admin/x HTTP/1.1\r\nHost: a\r\n\r\nrest')
-    const { records } = (await worker.message('access')) as unknown as { records: object[] }
-    expect(records[0]).toMatchObject({ peer: '127.0.0.1', target: '/shop/', status: 200, app: '/shop', aborted: false })
+    const { records } = (await worker.message('access')) as unknown as { records: SentRecord[] }
+    expect(unpackRecord(records[0]!, 'shop')).toMatchObject({
+      ...{ peer: '127.0.0.1', method: 'GET', target: '/shop/', httpVersion: '1.1' },
+      ...{ status: 200, app: 'shop', aborted: false },
+    })
     // It is whole: whoever has it now can answer on it.
     worker.returned[0]?.end('HTTP/1.1 204 From the host\r\n\r\n')
     expect(String(await once(one, 'data'))).toContain('204 From the host')

@@ -62,27 +62,20 @@ class LineLog:
 class RecordLog:
     """For a host that writes the log of all its workers: what was answered on connections that it has handed over."""
 
-    def __init__(self, send: Callable[[list[dict[str, Any]]], None]):
-        """:param send: gets records as src/host/access-log.ts has them, with ``time`` in milliseconds since 1970"""
+    def __init__(self, send: Callable[[list[list[Any]]], None]):
+        """:param send: gets records as src/host/workers/messages.ts has them"""
         self._send = send
-        self._records: list[dict[str, Any]] = []
+        self._records: list[list[Any]] = []
 
     def add(self, connection: Connection, status: int, started: float, app: str) -> None:
         if not connection.origin.is_handed_over:
             return
         line = connection.line
-        record = {
-            "time": int(started * 1000),
-            "peer": _peer(connection),
-            "method": line.method if line else "-",
-            "target": line.target if line else "-",
-            "httpVersion": f"1.{line.minor}" if line else "-",
-            "status": status,
-            "bytes": _count(connection),
-            "ms": (time.time() - started) * 1000,
-            "app": app,
-            "aborted": connection.state == "broken",
-        }
+        method, target, version = (line.method, line.target, f"1.{line.minor}") if line else ("-", "-", "-")
+        micros = round((time.time() - started) * 1_000_000)
+        is_broken, is_own = int(connection.state == "broken"), int(app == "-")
+        request = (_peer(connection), method, target, version)
+        record = [int(started * 1000), *request, status, _count(connection), micros, is_broken, is_own]
         self._records.append(record)
 
     def flush(self) -> None:
