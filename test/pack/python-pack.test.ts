@@ -74,6 +74,7 @@ beforeAll(async () => {
     { name: 'clash', files: { 'escaping.py': 'other\n', 'tinyweb/__init__.py': '' } },
     { name: 'modern', metadata: ['Requires-Dist: modern-help; python_version >= "3.12"'] },
     { name: 'modern-help' },
+    { name: 'strict', metadata: ['Requires-Dist: escaping<1'] },
   ])
 })
 
@@ -183,6 +184,11 @@ test('all that is wrong with dependencies is told with its code', async () => {
   expect(await problems(await project('absent==1.0'))).toMatchObject([
     { code: 'WHEEL_MISSING', package: 'absent==1.0' },
   ])
+  const [apart] = await problems(await project('strict\nescaping==1.0.0'))
+  expect(apart).toMatchObject({
+    code: 'DEP_FETCH',
+    reason: expect.stringMatching(/^Cannot install (?:strict|escaping==1\.0\.0) and /),
+  })
   expect(await problems(await project('clash\ntinyweb'))).toMatchObject([
     { code: 'WHEEL_CONFLICT', path: 'ZAPP-INF/lib/escaping.py', package: 'escaping 1.0.0', other: 'clash 1.0.0' },
   ])

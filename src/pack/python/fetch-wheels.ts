@@ -61,19 +61,25 @@ function pipArguments(folder: string, list: string, { locked }: Dependencies, op
 const NO_WHEEL = /No matching distribution found for (?<what>[^\n(]+)/
 const NO_FILE = /(?:Could not find|No) .*?\bthat satisf\w+ .*?requirement (?<what>[^\s(]+)/
 
+const OFFLINE = /NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|Temporary failure in name resolution/
+
 function pipError(
   error: { stderr?: string; message: string },
-  { from }: Dependencies,
+  dependencies: Dependencies,
   options: FetchOptions,
 ): ZappError {
-  const talk = error.stderr ?? ''
-  const what = (NO_WHEEL.exec(talk) ?? NO_FILE.exec(talk))?.groups?.what?.trim()
-  // The same words, where no index could be asked at all.
-  const isOffline = /NewConnectionError|Connection|Temporary failure|timed out|SSLError/.test(talk)
-  if (what !== undefined && !isOffline) {
-    return fail('WHEEL_MISSING', from, { package: what, target: options.targetName }, error)
+  const { from } = dependencies
+  const lines = (error.stderr ?? '').split('\n').map((line) => line.trim())
+  // Where no index could be asked, pip says as well that it found nothing.
+  const offline = lines.find((line) => OFFLINE.test(line))
+  const what = lines.map((line) => (NO_WHEEL.exec(line) ?? NO_FILE.exec(line))?.groups?.what).find(Boolean)
+  if (what !== undefined && offline === undefined) {
+    return fail('WHEEL_MISSING', from, { package: what.trim(), target: options.targetName }, error)
   }
-  const reasons = talk.split('\n').filter((line) => /^ERROR|error:/i.test(line.trim()))
-  const reason = (reasons[0] ?? talk.trim().split('\n').at(-1) ?? '').replace(/^ERROR:\s*/, '') || error.message
-  return fail('DEP_FETCH', from, { reason: reason.trim().slice(0, 300) }, error)
+  const said = offline ?? lines.find((line) => /^ERROR|error:/i.test(line)) ?? lines.findLast((line) => line !== '')
+  // pip names lines of our own list, whose first one stands for the constraints.
+  const reason = (said ?? error.message)
+    .replace(/^(?:ERROR|WARNING):\s*/, '')
+    .replace(/-r \S+requirements\.txt \(line (\d+)\)/g, (_, line) => dependencies.lines[Number(line) - 2] ?? '')
+  return fail('DEP_FETCH', from, { reason: reason.slice(0, 300) }, error)
 }
