@@ -197,7 +197,11 @@ async function compare(name) {
     console.table(
       servers.map(({ server, rates }) => {
         const rate = median(rates)
-        return { server, 'requests/s': Math.round(rate), [`÷ ${servers[0]?.server}`]: Number((rate / first).toFixed(2)) }
+        return {
+          server,
+          'requests/s': Math.round(rate),
+          [`÷ ${servers[0]?.server}`]: Number((rate / first).toFixed(2)),
+        }
       }),
     )
   } finally {

@@ -69,7 +69,9 @@ export class Apps {
   }
 
   get routes(): Route[] {
-    return this.slots.map(({ host, mount, serving }) => ({ host, mount, deployment: serving?.deployment }))
+    return this.slots.map(({ host, mount, serving, view }) => {
+      return { host, mount, deployment: serving?.deployment, failed: !serving && view.state !== 'starting' }
+    })
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
+import type { BoundHandle } from './front/bind.ts'
 import type { Territory } from './territory.ts'
 
 /**
@@ -57,6 +58,8 @@ export interface Connections {
    * holds one sees every request on it.
    */
   claim(territory: Territory): void
+  /** Lets its processes accept connections by themselves, where all are for this app. Resolves when they do. */
+  listen(handle: BoundHandle): Promise<void>
   /**
    * @param socket one that is not being read
    * @param bytes what was read of it

@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { fail } from '../errors.ts'
 import { judgeRequestPath } from '../mount/request-path.ts'
 import type { AccessRecord } from './access-log.ts'
 import type { Deployment } from './deployment.ts'
+import { type Bound, bind } from './front/bind.ts'
 import { peek } from './front/peek.ts'
 import type { Head } from './front/read-head.ts'
 import { type Found as Answer, RequestServer } from './front/request-server.ts'
@@ -17,6 +19,8 @@ export interface FrontOptions {
    */
   readonly find: (path: string, method: string, host: string | undefined) => Found
   readonly log: (record: AccessRecord) => void
+  /** There is one app, and hardly ever another. */
+  readonly single?: boolean
 }
 
 /** A mount, and what serves it. */
@@ -25,7 +29,9 @@ export interface Route {
   readonly host: string
   /** `""` or `/shop`. */
   readonly mount: string
-  readonly deployment?: Pick<Deployment, 'connections'> | undefined
+  readonly deployment?: Deployment | undefined
+  /** Nothing serves it, and nothing is being started. */
+  readonly failed: boolean
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -51,6 +57,9 @@ export class Front {
   /** Whoever may hold connections. */
   readonly #holders = new Set<Deployment>()
   #closing = false
+  /** What the processes of the only app accept on, while the front itself does not. */
+  #bound: Bound | undefined
+  #sharing: Promise<void> | undefined
 
   constructor(options: FrontOptions) {
     this.#options = options
@@ -59,15 +68,24 @@ export class Front {
   }
 
   /** @throws ZappError PORT_IN_USE, IO */
-  listen(host: string, port: number): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#listener.once('error', (error: NodeJS.ErrnoException) => {
-        const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
-        if (error.code === 'EADDRINUSE') reject(fail('PORT_IN_USE', '', { address }, error))
-        else reject(fail('IO', '', { operation: `listening on ${address}`, reason: error.message }, error))
-      })
-      this.#listener.listen({ host, port }, () => resolve(this.#listener.address() as AddressInfo))
-    })
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    try {
+      this.#bound = this.#options.single ? await bind(host, port) : undefined
+      if (this.#bound) return this.#bound.address
+      this.#listener.listen({ host, port })
+      await once(this.#listener, 'listening')
+      return this.#listener.address() as AddressInfo
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+      if (code === 'EADDRINUSE') throw fail('PORT_IN_USE', '', { address }, error)
+      throw fail('IO', '', { operation: `listening on ${address}`, reason: message }, error)
+    }
+  }
+
+  /** Resolves when connections are accepted. */
+  async ready(): Promise<void> {
+    await this.#sharing
   }
 
   /** Tells every app which requests are its own. To be called whenever a mount or what serves it has changed. */
@@ -79,6 +97,30 @@ export class Front {
       if (host !== '') deployment?.connections?.claim({ ...territory, hosts: [host] })
       else deployment?.connections?.claim(names.length === 0 ? territory : { ...territory, notHosts: names })
     }
+    this.#share(routes)
+  }
+
+  /**
+   * Lets the processes of the only app accept connections. Where none can, or no more, the front answers, and goes on
+   * accepting beside them from then on: it has one descriptor, and to stop would be to close that.
+   */
+  #share(routes: readonly Route[]): void {
+    const bound = this.#bound
+    const [only, other] = routes
+    if (!bound || !only || this.#closing) return
+    const { deployment } = only
+    if (deployment?.connections && !other) {
+      if (this.#holders.has(deployment)) return
+      this.#sharing = deployment.connections.listen(bound.handle)
+      this.#hold(deployment)
+      void deployment.died.then((error) => error && this.#accept())
+    } else if (deployment || other || only.failed) {
+      this.#accept()
+    }
+  }
+
+  #accept(): void {
+    if (this.#bound && !this.#listener.listening && !this.#closing) this.#listener.listen(this.#bound.handle)
   }
 
   /**
@@ -105,6 +147,7 @@ export class Front {
   async close(): Promise<void> {
     this.#closing = true
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()))
+    if (!this.#listener.listening) this.#bound?.handle.close()
     for (const socket of this.#peeked) socket.destroy()
     await Promise.all([this.#here.close(), ...[...this.#holders].map((holder) => holder.connections?.end())])
     await closed

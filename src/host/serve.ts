@@ -125,6 +125,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     watchMs: options.watchMs ?? WATCH_MS,
   })
   const front: Front = new Front({
+    single: alone,
     find: (path, method, name) =>
       phase === 'reading' ? STARTING : findAnswer(apps, hostOf(settings, name), path, method, isLoopback(host)),
     log: (record) => events.emit({ type: 'access', record }),
@@ -190,6 +191,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await apps.settle()
     const fatal = roots.map(({ path }) => (isFatal(path) ? apps.errorOf(path) : undefined)).find((error) => error)
     if (fatal) throw fatal
+    await front.ready()
     if (!watch) return
     const trouble = (error: unknown) => events.emit({ type: 'error', app: '', name: '', error, where: 'watching' })
     watcher = await watchApps(roots, {

@@ -51,8 +51,9 @@ class Site {
   /** How often it was asked whose a request is. */
   found = 0
 
-  constructor() {
+  constructor(single: boolean) {
     this.front = new Front({
+      single,
       find: (path) => {
         this.found++
         const mount = `/${path.split('/')[1]}`
@@ -88,7 +89,10 @@ class Site {
     await deployment.start()
     const old = this.#current.get(mount)
     this.#current.set(mount, deployment)
-    this.front.claim([...this.#current].map(([path, one]) => ({ host: '', mount: path, deployment: one })))
+    this.front.claim(
+      [...this.#current].map(([path, one]) => ({ host: '', mount: path, deployment: one, failed: false })),
+    )
+    await this.front.ready()
     const gone = old?.stop(graceMs) ?? Promise.resolve()
     this.#stopped.push(gone)
     return { gone }
@@ -110,9 +114,9 @@ class Site {
 const sites: Site[] = []
 const descriptors = () => readdirSync('/proc/self/fd').length
 let before = 0
-const openSite = async () => {
+const openSite = async (single = false) => {
   before = descriptors()
-  const site = await new Site().listen()
+  const site = await new Site(single).listen()
   sites.push(site)
   return site
 }
@@ -144,6 +148,8 @@ const download = (mount: string): Task => ({
   check: ({ status, length }) => (status === 200 && length === 10 * MB ? undefined : `${status} ${length} bytes`),
 })
 
+const LAST = 'GET /a/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+
 describe('a redeploy', () => {
   it('fails no request: GET, POST, 10 MB up and down, connections of one app and of two', async () => {
     const site = await openSite()
@@ -165,6 +171,25 @@ describe('a redeploy', () => {
     const { requests, failures } = await load.stop()
     expect(failures).toEqual([])
     expect(requests).toBeGreaterThan(250)
+  })
+
+  it('fails no request where processes accept connections by themselves; one that dies leaves them waiting', async () => {
+    const site = await openSite(true)
+    await site.deploy('/a', 'a0')
+    const load = startLoad(site.port, [
+      ...Array.from({ length: 4 }, () => [isFrom('/a'), upload('/a', small, smallHash)]),
+      [upload('/a', body, hash), download('/a')],
+    ])
+    for (let i = 1; i <= 2; i++) {
+      await (await site.deploy('/a', `a${i}`)).gone
+      expect((await Talk.open(site.port).then((talk) => talk.ask(LAST))).body).toBe(`a${i}`)
+    }
+    expect((await load.stop()).failures).toEqual([])
+
+    const [pid = 0] = site.pids('/a')
+    process.kill(pid, 'SIGKILL')
+    await expect.poll(() => site.pids('/a')).toEqual([])
+    expect((await Talk.open(site.port).then((talk) => talk.ask(LAST))).body).toBe('a2')
   })
 
   it('an idle connection is answered by the new version, the old process is gone', async () => {

@@ -427,9 +427,12 @@ export class AppSlot {
   }
 
   #set(state: AppState, error?: ZappError): void {
-    if (state !== this.#state) this.#since = new Date()
+    const changed = state !== this.#state
+    if (changed) this.#since = new Date()
     this.#state = state
     this.#error = error
+    // Where nothing serves, the front has to say so.
+    if (changed) this.#context.onRoutes()
   }
 
   #current(): VersionRecord | undefined {

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import type { BoundHandle } from '../front/bind.ts'
 
 /** The other end of an IPC channel: a child, or for a child its parent. */
 export type Peer = Pick<ChildProcess, 'connected'> & {
@@ -11,6 +12,11 @@ export type Peer = Pick<ChildProcess, 'connected'> & {
 export interface Passed {
   readonly socket: Socket
   readonly bytes: Buffer
+}
+
+/** A socket to listen on, of which both ends keep a copy. */
+interface Shared {
+  readonly handle: BoundHandle
 }
 
 /** What the other end had not confirmed when it was lost. */
@@ -35,8 +41,8 @@ const REFUSED_MS = 50
 export class HandOver {
   readonly #peer: Peer
   readonly #type: string
-  readonly #waiting: Passed[] = []
-  #sent: Passed | undefined
+  readonly #waiting: (Passed | Shared)[] = []
+  #sent: Passed | Shared | undefined
   #open = true
   #onIdle = () => {}
 
@@ -65,10 +71,17 @@ export class HandOver {
     return true
   }
 
+  /** Lets the other end listen too. */
+  share(handle: BoundHandle): void {
+    if (!this.#open) return
+    this.#waiting.push({ handle })
+    if (!this.#sent) this.#next()
+  }
+
   /** Takes no more. @returns what is still here */
   end(): Passed[] {
     this.#open = false
-    return this.#waiting.splice(0)
+    return this.#waiting.splice(0).filter(isConnection)
   }
 
   /** Resolves when nothing waits and nothing is on its way. */
@@ -81,7 +94,8 @@ export class HandOver {
 
   /** The other end is gone. */
   close(): Lost {
-    const lost = { sent: this.#sent, waiting: this.end() }
+    const sent = this.#sent && isConnection(this.#sent) ? this.#sent : undefined
+    const lost = { sent, waiting: this.end() }
     this.#sent = undefined
     this.#onIdle()
     return lost
@@ -89,21 +103,22 @@ export class HandOver {
 
   #next(): void {
     let next = this.#waiting.shift()
-    while (next?.socket.destroyed) next = this.#waiting.shift()
+    while (next && isConnection(next) && next.socket.destroyed) next = this.#waiting.shift()
     this.#sent = next
     if (!next) {
       this.#onIdle()
       return
     }
-    const { socket, bytes } = next
-    // JSON holds one character for each byte.
-    const message = { type: this.#type, head: bytes.toString('latin1') }
     // Where it cannot be sent the channel is at its end: close() follows.
-    this.#peer.send?.(message, socket, { keepOpen: true }, () => {})
+    const send = (message: object, handle: unknown) =>
+      this.#peer.send?.(message, handle as Socket, { keepOpen: true }, () => {})
+    // JSON holds one character for each byte.
+    if (isConnection(next)) send({ type: this.#type, head: next.bytes.toString('latin1') }, next.socket)
+    else send({ type: 'listen' }, next.handle)
   }
 
   #confirmed(): void {
-    this.#sent?.socket.destroy()
+    if (this.#sent && isConnection(this.#sent)) this.#sent.socket.destroy()
     this.#sent = undefined
     this.#next()
   }
@@ -117,4 +132,8 @@ export class HandOver {
       if (!this.#sent) this.#next()
     }, REFUSED_MS)
   }
+}
+
+function isConnection(one: Passed | Shared): one is Passed {
+  return 'socket' in one
 }

@@ -10,6 +10,7 @@ import { Supervisor } from '../../runtimes/supervisor.ts'
 import { workerPlace } from '../../runtimes/worker-environment.ts'
 import type { AccessRecord } from '../access-log.ts'
 import type { Connections, Deployment } from '../deployment.ts'
+import type { BoundHandle } from '../front/bind.ts'
 import type { StoredApp } from '../prepare.ts'
 import { rawReply, refusal, sendReply } from '../reply.ts'
 import type { Territory } from '../territory.ts'
@@ -64,6 +65,7 @@ export class Isolated implements Deployment {
   readonly #deaths: number[] = []
   readonly #waiting = new Set<() => void>()
   #territory: Territory | undefined
+  #shared: BoundHandle | undefined
   #phase: 'created' | 'up' | 'failed' | 'stopping' = 'created'
   #onDied: (error: ZappError | undefined) => void = () => {}
 
@@ -79,6 +81,10 @@ export class Isolated implements Deployment {
       claim: (territory) => {
         this.#territory = territory
         for (const worker of this.#workers) worker.tell(territory)
+      },
+      listen: async (handle) => {
+        this.#shared = handle
+        await Promise.all(this.#workers.map((worker) => worker.listen(handle)))
       },
       take: (socket, bytes) => this.#territory !== undefined && this.#byLoad().some((one) => one.take(socket, bytes)),
       end: async () => {
@@ -113,6 +119,7 @@ export class Isolated implements Deployment {
         signal,
       )
       if (this.#territory) worker.tell(this.#territory)
+      if (this.#shared) await worker.listen(this.#shared)
       return worker
     }
     const onEnded = (how: string) => this.#mourn(`the process of ${manifest.name}: ${how}`)

@@ -39,6 +39,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready' }
+  /** It accepts connections by itself. */
+  | { readonly type: 'listening' }
   /** The last of its connections has gone. */
   | { readonly type: 'drained' }
   /** It ends then. */

@@ -11,6 +11,7 @@ import { privateFolder } from '../../runtimes/private-folder.ts'
 import type { Supervised } from '../../runtimes/supervisor.ts'
 import type { Target, Upstream } from '../../runtimes/upstream.ts'
 import type { AccessRecord } from '../access-log.ts'
+import type { BoundHandle } from '../front/bind.ts'
 import type { Territory } from '../territory.ts'
 import { HandOver, type Lost } from './hand-over.ts'
 import { type FromWorker, type StartMessage, type ToWorker, unpackRecord } from './messages.ts'
@@ -102,10 +103,7 @@ export class NodeWorker implements Supervised, Upstream {
       await rm(folder, { recursive: true, force: true }).catch(() => {})
       return how
     })
-    this.#drained = new Promise((resolve) => {
-      this.#child.on('message', ({ type }: FromWorker) => type === 'drained' && resolve())
-      void this.ended.then(() => resolve())
-    })
+    this.#drained = this.#said('drained')
     this.#say({ type: 'start', file, mount, config, cache, data, socket })
   }
 
@@ -121,6 +119,13 @@ export class NodeWorker implements Supervised, Upstream {
   /** @returns false where it cannot take it; it is the caller's then */
   take(socket: Socket, bytes: Buffer): boolean {
     return this.state === 'ready' && this.#connections.give(socket, bytes)
+  }
+
+  /** Lets it accept connections itself, until it drains. Resolves when it does, or is gone. */
+  async listen(handle: BoundHandle): Promise<void> {
+    if (this.state !== 'ready') return
+    this.#connections.share(handle)
+    await this.#said('listening')
   }
 
   tell(territory: Territory): void {
@@ -166,6 +171,21 @@ export class NodeWorker implements Supervised, Upstream {
 
   get #child(): ChildProcess {
     return this.#process.child
+  }
+
+  /** Resolves when it has said so, or is gone. */
+  #said(type: FromWorker['type']): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (message: FromWorker) => {
+        if (message.type === type) done()
+      }
+      const done = () => {
+        this.#child.off('message', look)
+        resolve()
+      }
+      this.#child.on('message', look)
+      void this.ended.then(done)
+    })
   }
 
   #say(message: ToWorker): void {

@@ -103,7 +103,7 @@ class Worker {
         if (handle) this.#held.adopt(handle, Buffer.from(message.head, 'latin1'))
         break
       case 'listen':
-        this.#accepting.listen(handle)
+        this.#accepting.listen(handle, () => void this.#say({ type: 'listening' }))
         break
       case 'territory':
         this.#territory = message.territory
