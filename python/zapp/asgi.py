@@ -166,7 +166,8 @@ async def _respond(answer: Response, receive: Receive, send: Send) -> None:
 
 async def _disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
-        pass
+        # Some say again at once that the body is at its end.
+        await asyncio.sleep(0)
 
 
 def _encode(headers: Iterable[Header]) -> "list[tuple[bytes, bytes]]":

@@ -83,6 +83,8 @@ class _Body(io.RawIOBase):
         await self._all_read.wait()
         while not self.is_gone.is_set():
             self._take(await self._receive())
+            # Some say again at once that the body is at its end.
+            await asyncio.sleep(0)
 
     def readable(self) -> bool:
         return True
