@@ -178,6 +178,11 @@ export const ERRORS = {
   VERSION_UNKNOWN: { title: 'No such version', message: 'a version to go back to must be one that is kept, got {digest}', fix: 'See the list of versions.', status: 404 },
   USAGE: { title: 'Command line', message: '{problem}', fix: 'See: zapp {command} --help', status: 400 },
   INTERNAL: { title: 'Fault of Zapp', message: '{reason}', fix: 'Report it with the command and the archive.', status: 500 },
+  // ── The admin API, and the commands that speak to it ──────────────────────────────────────────────────────────
+  ADMIN_TOKEN: { title: 'No token, or a wrong one', message: 'a request to the admin listener must bring the token of its host', fix: 'Name it: --token-file FILE or ZAPP_TOKEN. The host prints where its file is when it starts.', status: 401 },
+  ADMIN_UNKNOWN: { title: 'No such page of the admin API', message: '{path} must be a path of the admin API', fix: 'GET /api/openapi.json lists them.', status: 404 },
+  ADMIN_REQUEST: { title: 'Request that the admin API does not take', message: 'the request must be one that the API describes: {problem}', fix: 'GET /api/openapi.json tells what it takes.', status: 400 },
+  ADMIN_UNREACHABLE: { title: 'Host cannot be reached', message: 'an admin listener must answer at {url}: {reason}', fix: 'Start the host with its admin listener, or name another with --to URL.', status: 502 },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

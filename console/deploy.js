@@ -1,0 +1,145 @@
+import { call, upload } from './api.js'
+import { at, h, say } from './dom.js'
+import { formatBytes } from './format.js'
+
+const dialog = /** @type {HTMLDialogElement} */ (at('review'))
+const go = /** @type {HTMLButtonElement} */ (at('review-go'))
+const body = at('review-body')
+const problem = at('review-error')
+
+/** More than these say less: the rest is counted. */
+const MAX_ROWS = 12
+
+/**
+ * Uploads a file, shows what it would change, and deploys it when its user says so.
+ *
+ * @param {File} file
+ * @param {() => void} refresh
+ */
+export async function review(file, refresh) {
+  const closing = new AbortController()
+  at('review-title').textContent = `Deploy ${file.name}`
+  problem.textContent = ''
+  go.disabled = true
+  dialog.addEventListener('close', () => closing.abort(), { once: true })
+  dialog.showModal()
+
+  const bar = /** @type {HTMLProgressElement} */ (h('progress', { max: 1, value: 0, 'aria-label': 'Upload' }))
+  const label = h('p', { className: 'soft' }, `Uploading ${formatBytes(file.size)}`)
+  body.replaceChildren(label, bar)
+  try {
+    const staged = await upload(
+      file,
+      (part) => {
+        bar.value = part
+        label.textContent = part < 1 ? `Uploading: ${Math.round(100 * part)} %` : 'Checking every byte'
+      },
+      closing.signal,
+    )
+    body.replaceChildren(...describe(staged))
+    await confirmedDeploy(staged, closing.signal)
+    dialog.close()
+    say(`${staged.name} ${staged.version} is live.`)
+  } catch (error) {
+    if (/** @type {Error} */ (error).name === 'AbortError') return
+    showProblem(error)
+  } finally {
+    refresh()
+  }
+}
+
+/**
+ * Resolves when it is deployed; a deploy that fails may be tried again.
+ * @param {any} staged @param {AbortSignal} signal
+ */
+function confirmedDeploy(staged, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = new AbortController()
+    const leave = () => {
+      stop.abort()
+      reject(new DOMException('closed', 'AbortError'))
+    }
+    signal.addEventListener('abort', leave, { signal: stop.signal })
+    go.disabled = false
+    go.focus()
+    go.addEventListener(
+      'click',
+      async () => {
+        problem.textContent = ''
+        go.disabled = true
+        go.textContent = 'Starting…'
+        try {
+          await call('POST', 'apps', { body: { digest: staged.digest, name } })
+          stop.abort()
+          resolve(undefined)
+        } catch (error) {
+          showProblem(error)
+          go.disabled = false
+        } finally {
+          go.textContent = 'Deploy'
+        }
+      },
+      { signal: stop.signal },
+    )
+  })
+}
+
+/** @param {any} error */
+function showProblem(error) {
+  const code = error.code ? `${error.code}: ` : ''
+  problem.textContent = [`${code}${error.message}`, error.fix].filter(Boolean).join(' ')
+}
+
+/** @param {any} staged @returns {HTMLElement[]} */
+function describe({ name, version, mount, host, bytes, diff }) {
+  const place = [host, `${mount}/`].filter(Boolean).join(' · ')
+  const intro = h('p', {}, h('b', {}, `${name} ${version}`), ` at ${place}, ${formatBytes(bytes)}`)
+  if (!diff) return [intro, h('p', { className: 'soft' }, 'Nothing is deployed there yet.')]
+  if (diff.same)
+    return [intro, h('p', { className: 'soft' }, `The content is that of ${diff.old.version}, which is live.`)]
+  return [
+    intro,
+    h('p', { className: 'soft' }, `Against ${diff.old.version}, which is live:`),
+    ...section('Routes', diff.routes.map(valueRow)),
+    ...section('Needs', diff.needs.map(valueRow)),
+    ...section('Settings', diff.settings.map(valueRow)),
+    ...section('Packages', diff.packages.map(packageRow)),
+    ...section('Files', [
+      ...diff.files.added.map((/** @type {any} */ file) => row('added', file.path)),
+      ...diff.files.removed.map((/** @type {any} */ file) => row('removed', file.path)),
+      ...diff.files.changed.map((/** @type {any} */ file) => row('changed', file.path)),
+    ]),
+  ]
+}
+
+/** @param {string} title @param {HTMLElement[]} rows */
+function section(title, rows) {
+  if (rows.length === 0) return []
+  const rest = rows.length - MAX_ROWS
+  const shown = rows.slice(0, MAX_ROWS)
+  if (rest > 0) shown.push(h('li', { className: 'soft' }, '', `and ${rest} more`))
+  return [h('div', {}, h('h3', {}, `${title}: ${rows.length}`), h('ul', { className: 'changes' }, ...shown))]
+}
+
+/** @param {string} kind @param {string} text */
+function row(kind, text) {
+  return h('li', { className: kind }, h('span', {}, text))
+}
+
+/** @param {any} change */
+function valueRow(change) {
+  const { key } = change
+  const [before, after] = ['old' in change, 'new' in change]
+  const text = (/** @type {unknown} */ value) => (typeof value === 'string' ? value : JSON.stringify(value))
+  if (!before) return row('added', `${key}  ${text(change.new)}`)
+  if (!after) return row('removed', `${key}  ${text(change.old)}`)
+  return row('changed', `${key}  ${text(change.old)} → ${text(change.new)}`)
+}
+
+/** @param {any} change */
+function packageRow(change) {
+  const [before, after] = [change.old.join(', '), change.new.join(', ')]
+  if (!before) return row('added', `${change.name} ${after}`)
+  if (!after) return row('removed', `${change.name} ${before}`)
+  return row('changed', `${change.name} ${before} → ${after}`)
+}
