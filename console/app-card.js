@@ -122,7 +122,7 @@ export class AppCard {
         return h(
           'li',
           {},
-          h('span', {}, about, ' ', when),
+          h('span', { className: 'what' }, about, ' ', when),
           one.current ? h('span', { className: 'soft' }, 'current') : back,
         )
       }),

@@ -19,7 +19,7 @@ const MAX_ROWS = 12
 export async function review(file, refresh) {
   const closing = new AbortController()
   at('review-title').textContent = `Deploy ${file.name}`
-  problem.textContent = ''
+  problem.replaceChildren()
   go.disabled = true
   dialog.addEventListener('close', () => closing.abort(), { once: true })
   dialog.showModal()
@@ -28,7 +28,7 @@ export async function review(file, refresh) {
   const label = h('p', { className: 'soft' }, `Uploading ${formatBytes(file.size)}`)
   body.replaceChildren(label, bar)
   try {
-    const staged = await upload(
+    const plan = await upload(
       file,
       (part) => {
         bar.value = part
@@ -36,10 +36,11 @@ export async function review(file, refresh) {
       },
       closing.signal,
     )
-    body.replaceChildren(...describe(staged))
-    await confirmedDeploy(staged, closing.signal)
+    body.replaceChildren(...describe(plan))
+    if (plan.findings.length > 0) return
+    await confirmedDeploy({ digest: plan.digest, name: file.name }, closing.signal)
     dialog.close()
-    say(`${staged.name} ${staged.version} is live.`)
+    say(`${plan.name} ${plan.version} is live.`)
   } catch (error) {
     if (/** @type {Error} */ (error).name === 'AbortError') return
     showProblem(error)
@@ -50,9 +51,9 @@ export async function review(file, refresh) {
 
 /**
  * Resolves when it is deployed; a deploy that fails may be tried again.
- * @param {any} staged @param {AbortSignal} signal
+ * @param {{ digest: string, name: string }} what @param {AbortSignal} signal
  */
-function confirmedDeploy(staged, signal) {
+function confirmedDeploy(what, signal) {
   return new Promise((resolve, reject) => {
     const stop = new AbortController()
     const leave = () => {
@@ -65,11 +66,11 @@ function confirmedDeploy(staged, signal) {
     go.addEventListener(
       'click',
       async () => {
-        problem.textContent = ''
+        problem.replaceChildren()
         go.disabled = true
         go.textContent = 'Starting…'
         try {
-          await call('POST', 'apps', { body: { digest: staged.digest, name } })
+          await call('POST', 'apps', { body: what })
           stop.abort()
           resolve(undefined)
         } catch (error) {
@@ -86,20 +87,27 @@ function confirmedDeploy(staged, signal) {
 
 /** @param {any} error */
 function showProblem(error) {
-  const code = error.code ? `${error.code}: ` : ''
-  problem.textContent = [`${code}${error.message}`, error.fix].filter(Boolean).join(' ')
+  problem.replaceChildren(...troubles([error]))
 }
 
-/** @param {any} staged @returns {HTMLElement[]} */
-function describe({ name, version, mount, host, bytes, diff }) {
-  const place = [host, `${mount}/`].filter(Boolean).join(' · ')
-  const intro = h('p', {}, h('b', {}, `${name} ${version}`), ` at ${place}, ${formatBytes(bytes)}`)
-  if (!diff) return [intro, h('p', { className: 'soft' }, 'Nothing is deployed there yet.')]
-  if (diff.same)
-    return [intro, h('p', { className: 'soft' }, `The content is that of ${diff.old.version}, which is live.`)]
+/** @param {{ code?: string, message: string, fix?: string }[]} found */
+function troubles(found) {
+  return found.map(({ code, message, fix }) =>
+    h('span', { className: 'trouble' }, ...(code ? [h('code', {}, code), ' '] : []), message, fix ? ` ${fix}` : ''),
+  )
+}
+
+/** @param {any} plan @returns {HTMLElement[]} */
+function describe({ id, name, version, live, diff, findings }) {
+  const what = h('b', {}, `${name} ${version}`)
+  if (findings.length > 0) {
+    const list = h('div', { className: 'bad' }, ...troubles(findings))
+    return [h('p', {}, what, ` would not start at ${id}:`), list]
+  }
+  if (!live) return [h('p', {}, what, ` would be new at ${id}.`)]
+  if (!diff || diff.same) return [h('p', {}, what, ` has the content of ${live.version}, which serves at ${id}.`)]
   return [
-    intro,
-    h('p', { className: 'soft' }, `Against ${diff.old.version}, which is live:`),
+    h('p', {}, what, ` would take the place of ${live.version} at ${id}.`),
     ...section('Routes', diff.routes.map(valueRow)),
     ...section('Needs', diff.needs.map(valueRow)),
     ...section('Settings', diff.settings.map(valueRow)),

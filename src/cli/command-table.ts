@@ -58,6 +58,30 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     args: '<target> <file>',
     summary: 'print the configuration of a server that runs an archive',
     load: async () => (await import('./commands/emit.ts')).emit,
+  deploy: {
+    args: '<file>',
+    summary: 'upload an archive to a host, which starts it and switches to it',
+    load: async () => (await import('./commands/deploy.ts')).deploy,
+  },
+  undeploy: {
+    args: '<app>',
+    summary: 'end an app of a host and forget its versions',
+    load: async () => (await import('./commands/undeploy.ts')).undeploy,
+  },
+  list: {
+    args: '',
+    summary: 'show the apps of a host',
+    load: async () => (await import('./commands/list.ts')).list,
+  },
+  rollback: {
+    args: '<app> [version]',
+    summary: 'go back to a version that a host keeps',
+    load: async () => (await import('./commands/rollback.ts')).rollback,
+  },
+  logs: {
+    args: '<app>',
+    summary: 'show what an app of a host printed',
+    load: async () => (await import('./commands/logs.ts')).logs,
   },
   completion: {
     args: '<shell>',

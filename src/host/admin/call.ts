@@ -49,8 +49,8 @@ export function errorView({ code, message, fix }: ZappError) {
 }
 
 export function findingView(found: Finding) {
-  const { code, severity, path, line, column } = found
-  return { code, severity, path, ...(line && { line }), ...(column && { column }), ...describe(found) }
+  const { code, severity, path, line, column, args } = found
+  return { code, severity, path, ...(line && { line }), ...(column && { column }), args, ...describe(found) }
 }
 
 /** @throws ZappError USAGE */

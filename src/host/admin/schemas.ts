@@ -70,7 +70,16 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   }),
   Trouble: shape({ code: text, message: text, fix: text }),
   Finding: shape(
-    { code: text, severity: text, path: text, line: number, column: number, message: text, fix: text },
+    {
+      code: text,
+      severity: text,
+      path: text,
+      line: number,
+      column: number,
+      args: { type: 'object' },
+      message: text,
+      fix: text,
+    },
     'line',
     'column',
   ),

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { fail } from '../errors.ts'
+import { stateLocation } from '../runtimes/cache-location.ts'
+import { Remote } from './remote.ts'
+import type { Ui } from './ui.ts'
+import { usage } from './usage.ts'
+
+/** How every command that speaks to a host finds it. */
+export interface RemoteFlags {
+  to?: string
+  tokenFile?: string
+  json?: boolean
+}
+
+export function addRemoteFlags(command: Command): Command {
+  return command
+    .option('--to <url>', "the host's admin listener, or unix:<socket>; default: this machine's host")
+    .option('--token-file <file>', "holds the host's token; default: ZAPP_TOKEN, or this machine's host's own file")
+}
+
+/** Names of what a host keeps beside its state. */
+export const ADMIN_SOCKET = 'admin.sock'
+export const ADMIN_TOKEN = 'admin.token'
+
+/** @throws ZappError USAGE, NOT_FOUND, IO */
+export async function openRemote(ui: Ui, { to, tokenFile }: RemoteFlags, command: string): Promise<Remote> {
+  const { ZAPP_TOKEN } = ui.io.env
+  if (to !== undefined && !/^(?:https?:\/\/|unix:.)/.test(to)) {
+    throw usage(`--to must be an http or https URL, or unix:<socket>, got ${JSON.stringify(to)}`, command)
+  }
+  const state = to === undefined || tokenFile === undefined ? await stateLocation() : ''
+  const url = to ?? `unix:${join(state, ADMIN_SOCKET)}`
+  const token =
+    tokenFile === undefined && ZAPP_TOKEN
+      ? ZAPP_TOKEN
+      : await readToken(tokenFile ? ui.path(tokenFile) : join(state, ADMIN_TOKEN))
+  return new Remote({ url, token, signal: ui.io.signal })
+}
+
+async function readToken(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw fail('NOT_FOUND', file, { file }, error)
+    throw fail('IO', file, { operation: 'reading the token', reason: message }, error)
+  }
+}
+
+/** The path of an app in the API. */
+export function appPath(app: string, verb = ''): string {
+  return `/api/apps/${encodeURIComponent(app)}${verb && `/${verb}`}`
+}
