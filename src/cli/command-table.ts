@@ -58,6 +58,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     args: '<target> <file>',
     summary: 'print the configuration of a server that runs an archive',
     load: async () => (await import('./commands/emit.ts')).emit,
+  },
   deploy: {
     args: '<file>',
     summary: 'upload an archive to a host, which starts it and switches to it',
