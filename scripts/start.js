@@ -29,7 +29,7 @@ for (const name of readdirSync(apps)) {
 }
 
 const places = ['cache', 'data', 'state'].flatMap((name) => [`--${name}`, join('build', name)])
-process.argv.splice(2, Number.POSITIVE_INFINITY, 'serve', target, ...places, ...args)
+process.argv.splice(2, Number.POSITIVE_INFINITY, 'serve', target, ...places, '--admin', '0', ...args)
 await import('../bin/zapp.js')
 
 /** Whether the default address can be had. Of one that was chosen, `zapp serve` itself says what is wrong. */

@@ -94,7 +94,8 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
 /** Loads a command and tells commander its arguments, options and help. */
 export async function defineCommand(command: Command, { args, summary, load }: CommandRow): Promise<CliCommand> {
   const file = await load()
-  command.arguments(args).description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+  if (args !== '') command.arguments(args)
+  command.description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
   file.define(command)
   command.option('--debug', 'show the stack of an error')
   return file

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { fail } from '../errors.ts'
+import { ADMIN_SOCKET, ADMIN_TOKEN } from '../host/admin/places.ts'
 import { stateLocation } from '../runtimes/cache-location.ts'
 import { Remote } from './remote.ts'
 import type { Ui } from './ui.ts'
@@ -19,10 +20,6 @@ export function addRemoteFlags(command: Command): Command {
     .option('--to <url>', "the host's admin listener, or unix:<socket>; default: this machine's host")
     .option('--token-file <file>', "holds the host's token; default: ZAPP_TOKEN, or this machine's host's own file")
 }
-
-/** Names of what a host keeps beside its state. */
-export const ADMIN_SOCKET = 'admin.sock'
-export const ADMIN_TOKEN = 'admin.token'
 
 /** @throws ZappError USAGE, NOT_FOUND, IO */
 export async function openRemote(ui: Ui, { to, tokenFile }: RemoteFlags, command: string): Promise<Remote> {

@@ -22,6 +22,9 @@ export interface Host {
   /** False before every app was tried, and from {@link close} on: a load balancer is told by it. */
   readonly ready: boolean
 
+  /** Where administrators reach it; undefined without a state folder. */
+  readonly admin: AdminAddress | undefined
+
   /** @throws ZappError APP_UNKNOWN */
   app(app: string): AppView
 
@@ -88,6 +91,13 @@ export interface Address {
   readonly host: string
   readonly port: number
   readonly url: string
+}
+
+export interface AdminAddress {
+  /** What a browser opens; undefined where only the socket in the state folder listens. */
+  readonly url: string | undefined
+  /** The file that holds the token. */
+  readonly tokenFile: string
 }
 
 /** A file of this machine, a stream of any size, or what {@link Host.plan} left in the store. */

@@ -12,6 +12,7 @@ import type { Events } from './events.ts'
 import { HOST_HONOURS } from './honours.ts'
 import type {
   Address,
+  AdminAddress,
   DeployInput,
   DeployOptions,
   DeployPlan,
@@ -37,6 +38,7 @@ export interface HostParts {
   readonly stopping: AbortSignal
   reload(): Promise<void>
   close(options?: { readonly drainMs?: number }): Promise<void>
+  admin(): AdminAddress | undefined
 }
 
 /** How long what was planned stays in the store. */
@@ -60,6 +62,10 @@ export class RunningHost implements Host {
 
   get ready(): boolean {
     return !this.#parts.stopping.aborted
+  }
+
+  get admin(): AdminAddress | undefined {
+    return this.#parts.admin()
   }
 
   app(app: string): AppView {

@@ -8,6 +8,7 @@ import { fail } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
 import type { LogLine } from '../runtimes/load.ts'
+import { type OpenAdmin, openAdmin } from './admin/open-admin.ts'
 import { Apps } from './apps.ts'
 import { type AppPlace, asZappError } from './candidate.ts'
 import { checkConfigNames, configFor, readEnvFile } from './config.ts'
@@ -66,6 +67,8 @@ export interface ServeOptions {
    * when the host starts again. Default: none, everything is forgotten at the end.
    */
   readonly state?: string
+  /** Where administrators reach the host with a browser. With a state folder they always do so by a socket in it. */
+  readonly admin?: { readonly host: string; readonly port: number }
   /** Follow the files: deploy what changes and what appears, take down what disappears. Default: with a state folder. */
   readonly watch?: boolean
   /** How long after a switch a version that dies is rolled back, ms. Default 10,000. */
@@ -131,6 +134,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     log: (record) => events.emit({ type: 'access', record }),
   })
   let watcher: Watcher | undefined
+  let admin: OpenAdmin | undefined
   let closing: Promise<void> | undefined
 
   function place(source: Source, manifest: Manifest | undefined): AppPlace {
@@ -224,6 +228,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await ended
     await apps.stop()
     events.journal.close()
+    await admin?.close()
     await release()
   }
 
@@ -237,7 +242,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     const address = await front.listen(host, port)
     await start()
     phase = 'up'
-    return new RunningHost({
+    const running = new RunningHost({
       address: { host, port: address.port, url: urlOf(host, address.port) },
       apps,
       store,
@@ -246,7 +251,11 @@ export async function serve(options: ServeOptions): Promise<Host> {
       stopping: stopping.signal,
       reload,
       close,
+      admin: () => admin,
     })
+    const at = options.admin ?? adminAddress(settings)
+    if (options.state !== undefined) admin = await openAdmin(running, { state: resolve(options.state), at })
+    return running
   } catch (error) {
     await close({ drainMs: 0 })
     throw error
@@ -299,6 +308,12 @@ function hostOf(settings: HostSettings | undefined, name: string | undefined): s
   const host = name?.replace(/:[0-9]*$/, '').replace(/\.$/, '') ?? ''
   const [known] = Object.entries(settings?.hosts ?? {}).find(([, { aliases }]) => aliases?.includes(host)) ?? []
   return known ?? host
+}
+
+function adminAddress(settings: HostSettings | undefined): ServeOptions['admin'] {
+  if (settings?.admin === undefined) return undefined
+  const { host = '127.0.0.1', port = 8081 } = settings.admin
+  return { host, port }
 }
 
 function within(settings: HostSettings | undefined, path: string): string {

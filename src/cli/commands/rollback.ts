@@ -51,6 +51,5 @@ function digestOf({ name, versions }: App, wanted: string): string {
       version === wanted || digest === wanted || (wanted.length >= 6 && digest.startsWith(`sha256:${wanted}`)),
   )
   if (found) return found.digest
-  const kept = versions.map(({ version }) => version).join(', ')
-  throw fail('VERSION_UNKNOWN', '', { app: name, got: wanted, kept })
+  throw fail('VERSION_UNKNOWN', name, { digest: wanted })
 }

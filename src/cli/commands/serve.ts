@@ -27,6 +27,7 @@ interface ServeFlags extends AppFlags {
   watch?: boolean
   state?: string
   settings?: string
+  admin?: { host: string; port: number }
   json?: boolean
 }
 
@@ -38,6 +39,7 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
       .option('--mount <path>', 'where the one app is mounted; default /')
       .option('--watch', 'follow the files; a folder of apps is followed anyway')
       .option('--no-watch', 'do not')
+      .option('--admin <address>', 'admin API and console: a port of 127.0.0.1, or <host>:<port>', parseAddress)
       .option('--settings <file>', 'settings of the host and its apps: zapp.host.json')
       .option(
         '--state <dir>',
@@ -89,9 +91,9 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
 }
 
 async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): Promise<ServeOptions> {
-  const { mount, host, port, watch, settings, state = ui.io.env.ZAPP_STATE } = flags
+  const { mount, host, port, watch, settings, admin, state = ui.io.env.ZAPP_STATE } = flags
   const roots = await Promise.all(files.map((file) => findRoot(ui.path(file)).catch(() => undefined)))
-  const isHost = settings !== undefined || roots.some((root) => root?.kind === 'folder')
+  const isHost = settings !== undefined || admin !== undefined || roots.some((root) => root?.kind === 'folder')
   const dir = state ? ui.path(state) : isHost ? await stateLocation() : undefined
   return {
     apps: files.map((file) => ({ path: ui.path(file), ...(mount === undefined ? {} : { mount }) })),
@@ -99,6 +101,7 @@ async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): P
     ...(port === undefined ? {} : { port }),
     ...(settings === undefined ? {} : { settings: ui.path(settings) }),
     ...(dir === undefined ? {} : { state: dir }),
+    ...(admin === undefined ? {} : { admin }),
     ...(watch === undefined ? {} : { watch }),
     ...appOptions(ui, flags, 'serve'),
     env: ui.io.env,
@@ -112,6 +115,11 @@ function parsePort(text: string): number {
   return Number(text)
 }
 
+function parseAddress(text: string): { host: string; port: number } {
+  const [, host = '127.0.0.1', port = ''] = /^(?:(.+):)?([0-9]+)$/.exec(text) ?? []
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: parsePort(port) }
+}
+
 /** Errors of one path are shown with its name; of several, by their own. */
 async function subjectOf(ui: Ui, files: readonly string[]): Promise<Subject> {
   const [file = '.', ...others] = files
@@ -121,9 +129,12 @@ async function subjectOf(ui: Ui, files: readonly string[]): Promise<Subject> {
 }
 
 /** The addresses on stdout. Apps that failed to start are told by {@link createLog}. */
-async function announce(ui: Ui, { address, apps }: Host, subject: Subject): Promise<void> {
+async function announce(ui: Ui, { address, apps, admin }: Host, subject: Subject): Promise<void> {
+  if (admin?.url) {
+    ui.say(`${ui.talk.green('console')}  ${admin.url}  its token is in ${safeText(ui.name(admin.tokenFile))}`)
+  }
   if (ui.json) {
-    ui.data({ address, apps: apps.map((app) => appJson(app, address.url, subject)) })
+    ui.data({ address, ...(admin ? { admin } : {}), apps: apps.map((app) => appJson(app, address.url, subject)) })
     return
   }
   const live = apps.filter(({ state }) => state === 'live' || state === 'degraded')

@@ -51,6 +51,15 @@ const app = z.strictObject({
   workers: optional(workers, 'Instead of what the archive asks for.'),
 })
 
+const port = () => z.int({ error: PORT }).min(0, { error: PORT }).max(65_535, { error: PORT })
+const PORT = 'a port from 0 to 65535'
+
+const address = (usual: number) =>
+  z.strictObject({
+    host: optional(z.string().min(1, { error: 'an address' }), 'The address.', { default: '127.0.0.1' }),
+    port: optional(port(), 'The port; 0 takes any free one.', { default: usual }),
+  })
+
 export const settingsSchema = documented(
   z.strictObject({
     $schema: optional(z.string(), 'Where editors find the schema of this file.'),
@@ -61,19 +70,10 @@ export const settingsSchema = documented(
         example: ['/srv/apps'],
       },
     ),
-    listen: optional(
-      z.strictObject({
-        host: optional(z.string().min(1, { error: 'an address' }), 'The address.', { default: '127.0.0.1' }),
-        port: optional(
-          z
-            .int({ error: 'a port from 0 to 65535' })
-            .min(0, { error: 'a port from 0 to 65535' })
-            .max(65_535, { error: 'a port from 0 to 65535' }),
-          'The port; 0 takes any free one.',
-          { default: 8080 },
-        ),
-      }),
-      'Where apps are served. The command line wins. Read when the host starts.',
+    listen: optional(address(8080), 'Where apps are served. The command line wins. Read when the host starts.'),
+    admin: optional(
+      address(8081),
+      'Where administrators reach the host with a browser, besides the socket in its state folder. The command line wins. Read when the host starts.',
     ),
     hosts: optional(
       z.record(
