@@ -3,26 +3,40 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { SCHEMAS } from '../../src/host/admin/schemas.ts'
 import { adminToken, hasToken } from '../../src/host/admin/token.ts'
+import { type Host, serve } from '../../src/host/serve.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
-import { entry, type Served, says, start } from './helper.ts'
+import { entry, says } from './helper.ts'
 import { misfits } from './schema.ts'
 
-let served: Served
+let host: Host
 let dir: string
 let url: string
 let token: string
 
-beforeEach(async () => {
+beforeAll(async () => {
   dir = await tmpDir()
   await mkdir(join(dir, 'apps'))
-  served = await start(join(dir, 'apps'), { state: join(dir, 'state'), admin: { host: '127.0.0.1', port: 0 } })
-  url = served.host.admin?.url as string
-  token = (await readFile(served.host.admin?.tokenFile as string, 'utf8')).trim()
+  const folders = { cache: join(dir, 'cache'), data: join(dir, 'data'), state: join(dir, 'state') }
+  host = await serve({
+    apps: [{ path: join(dir, 'apps') }],
+    port: 0,
+    admin: { host: '127.0.0.1', port: 0 },
+    ...folders,
+  })
+  url = host.admin?.url as string
+  token = (await readFile(host.admin?.tokenFile as string, 'utf8')).trim()
 })
+afterEach(async () => {
+  for (const { id } of host.apps) await host.undeploy(id)
+})
+afterAll(() => host.close({ drainMs: 0 }))
+
+const get = (path: string) => fetch(new URL(path, host.address.url), { redirect: 'manual' })
+const text = async (path: string) => (await get(path)).text()
 
 function ask(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = { Authorization: `Bearer ${token}`, ...init.headers }
@@ -94,19 +108,19 @@ describe('who may ask', () => {
 describe('deploy, roll back, undeploy', () => {
   test('an upload goes live, a second one takes its place, and back', async () => {
     expect((await deploy('1.0.0', 'one')).status).toBe(201)
-    expect(await served.text('/shop/')).toContain('one')
+    expect(await text('/shop/')).toContain('one')
     const second = await json('api/apps', { method: 'POST', body: await archiveOf('1.1.0', 'two') })
     expect(second).toMatchObject({
       unchanged: false,
       previous: { version: '1.0.0' },
       app: { id: '/shop', state: 'live' },
     })
-    expect(await served.text('/shop/')).toContain('two')
+    expect(await text('/shop/')).toContain('two')
     const back = await json('api/apps/shop/rollback', { method: 'POST' })
     expect(back).toMatchObject({ version: '1.0.0', versions: expect.any(Array) })
-    expect(await served.text('/shop/')).toContain('one')
+    expect(await text('/shop/')).toContain('one')
     expect((await ask('api/apps/%2Fshop', { method: 'DELETE' })).status).toBe(204)
-    expect((await served.get('/shop/')).status).toBe(404)
+    expect((await get('/shop/')).status).toBe(404)
     expect(await json('api/apps')).toEqual([])
   })
 
@@ -130,7 +144,7 @@ describe('deploy, roll back, undeploy', () => {
     expect(answer.status).toBeGreaterThanOrEqual(400)
     const { error } = await bodyOf(answer)
     expect(error).toMatchObject({ code: 'ENTRY_LOAD', message: expect.stringContaining('no such table') })
-    expect(await served.text('/shop/')).toContain('good')
+    expect(await text('/shop/')).toContain('good')
   })
 
   test('bytes that are no archive are refused with the finding', async () => {
@@ -159,11 +173,11 @@ describe('deploy, roll back, undeploy', () => {
     const plan = await json('api/plan?name=shop.zapp', { method: 'POST', body: await archiveOf('1.1.0', 'two') })
     expect(plan).toMatchObject({ id: '/shop', version: '1.1.0', live: { version: '1.0.0' }, findings: [] })
     expect(plan.diff.files.changed.map(({ path }: Json) => path)).toContain('app.cjs')
-    expect(await served.text('/shop/')).toContain('one')
+    expect(await text('/shop/')).toContain('one')
     const body = JSON.stringify({ digest: plan.digest, name: 'shop.zapp' })
     const done = await ask('api/apps', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
     expect(done.status).toBe(201)
-    expect(await served.text('/shop/')).toContain('two')
+    expect(await text('/shop/')).toContain('two')
   })
 
   test('a plan tells what is missing', async () => {
@@ -175,9 +189,9 @@ describe('deploy, roll back, undeploy', () => {
   test('stop and start', async () => {
     await deploy('1.0.0', 'one')
     expect(await json('api/apps/shop/stop', { method: 'POST' })).toMatchObject({ state: 'stopped' })
-    expect((await served.get('/shop/')).status).toBe(503)
+    expect((await get('/shop/')).status).toBe(503)
     expect(await json('api/apps/shop/start', { method: 'POST' })).toMatchObject({ state: 'live' })
-    expect((await served.get('/shop/')).status).toBe(200)
+    expect((await get('/shop/')).status).toBe(200)
   })
 })
 
@@ -200,16 +214,16 @@ describe('what it tells', () => {
   })
 
   test('requests are counted, for programs and for Prometheus', async () => {
-    await deploy('1.0.0')
-    for (let i = 0; i < 3; i++) await served.get('/shop/')
+    await deploy('1.0.0', '', { name: 'counted' })
+    for (let i = 0; i < 3; i++) await get('/counted/')
     await vi.waitFor(async () => {
       const metrics = await json('api/metrics')
-      expect(metrics['/shop'].requests['1.0.0']['2xx']).toBe(3)
+      expect(metrics['/counted'].requests['1.0.0']['2xx']).toBe(3)
     })
     const text = await (await ask('metrics')).text()
-    expect(text).toContain('zapp_requests_total{app="/shop",name="shop",version="1.0.0",status="2xx"} 3\n')
-    expect(text).toContain('zapp_up{app="/shop",name="shop"} 1\n')
-    expect(text).toMatch(/zapp_request_duration_seconds_bucket\{app="\/shop",name="shop",le="\+Inf"\} 3\n/)
+    expect(text).toContain('zapp_requests_total{app="/counted",name="counted",version="1.0.0",status="2xx"} 3\n')
+    expect(text).toContain('zapp_up{app="/counted",name="counted"} 1\n')
+    expect(text).toMatch(/zapp_request_duration_seconds_bucket\{app="\/counted",name="counted",le="\+Inf"\} 3\n/)
   })
 
   test('logs are followed as they come', async () => {
@@ -252,26 +266,26 @@ describe('what it tells', () => {
 })
 
 describe("Tomcat's text verbs", () => {
-  const text = async (path: string, init?: RequestInit) => (await ask(`manager/text/${path}`, init)).text()
+  const tomcat = async (path: string, init?: RequestInit) => (await ask(`manager/text/${path}`, init)).text()
 
   test('what curl and the Maven plugins send', async () => {
-    const put = async (path: string, version: string) => text(path, { method: 'PUT', body: await archiveOf(version) })
+    const put = async (path: string, version: string) => tomcat(path, { method: 'PUT', body: await archiveOf(version) })
     expect(await put('deploy?path=/shop', '1.0.0')).toBe('OK - Deployed application at context path [/shop]\n')
     expect(await put('deploy?path=/shop', '1.1.0')).toBe('FAIL - Application already exists at path [/shop]\n')
     expect(await put('deploy?path=/shop&update=true', '1.1.0')).toMatch(/^OK - /)
-    expect(await text('list')).toBe(
+    expect(await tomcat('list')).toBe(
       'OK - Listed applications for virtual host [localhost]\n/shop:running:0:shop##1.1.0\n',
     )
-    expect(await text('reload?path=/shop')).toBe('OK - Reloaded application at context path [/shop]\n')
-    expect(await text('undeploy?path=/shop')).toBe('OK - Undeployed application at context path [/shop]\n')
-    expect(await text('undeploy?path=/shop')).toBe('FAIL - No context exists named [/shop]\n')
+    expect(await tomcat('reload?path=/shop')).toBe('OK - Reloaded application at context path [/shop]\n')
+    expect(await tomcat('undeploy?path=/shop')).toBe('OK - Undeployed application at context path [/shop]\n')
+    expect(await tomcat('undeploy?path=/shop')).toBe('FAIL - No context exists named [/shop]\n')
   })
 
   test('a file of the host, by its URL', async () => {
     const file = join(dir, 'local.zapp')
     await writeFile(file, await archiveOf('1.0.0', 'local'))
-    expect(await text(`deploy?path=/a/b&war=file:${file}`)).toMatch(/^OK - /)
-    expect(await served.text('/a/b/')).toContain('local')
+    expect(await tomcat(`deploy?path=/a/b&war=file:${file}`)).toMatch(/^OK - /)
+    expect(await text('/a/b/')).toContain('local')
   })
 
   test.each([
@@ -280,6 +294,6 @@ describe("Tomcat's text verbs", () => {
     ['deploy?path=/x&war=http://other/x.war', /^FAIL - Invalid parameters/],
     ['reload', /^FAIL - Invalid context path \[null\]/],
   ])('%s', async (path, answer) => {
-    expect(await text(path)).toMatch(answer)
+    expect(await tomcat(path)).toMatch(answer)
   })
 })

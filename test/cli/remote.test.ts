@@ -1,0 +1,103 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Host, serve } from '../../src/host/serve.ts'
+import { makeArchive } from '../helpers/make-archive.ts'
+import { tmpDir } from '../helpers/tmp.ts'
+import { cli, cliJson } from './helper.ts'
+
+let dir: string
+let host: Host
+let remote: string[]
+
+beforeAll(async () => {
+  dir = await tmpDir()
+  await mkdir(join(dir, 'apps'))
+  const folders = { cache: join(dir, 'cache'), data: join(dir, 'data'), state: join(dir, 'state') }
+  host = await serve({
+    apps: [{ path: join(dir, 'apps') }],
+    port: 0,
+    admin: { host: '127.0.0.1', port: 0 },
+    ...folders,
+  })
+  remote = ['--to', `unix:${join(dir, 'state', 'admin.sock')}`, '--token-file', join(dir, 'state', 'admin.token')]
+})
+afterAll(() => host.close({ drainMs: 0 }))
+
+const site = (version: string, text = version, manifest: Record<string, unknown> = {}) => {
+  const whole = { name: 'site', version, routes: { '/': { static: 'public' } }, ...manifest }
+  return makeArchive(dir, whole, { 'public/index.html': text })
+}
+const page = async () => (await fetch(`${host.address.url}site/`)).text()
+
+test('from nothing to a version and back, as a person would', async () => {
+  expect(await cli(['list', ...remote])).toMatchObject({ code: 0, stdout: '', stderr: 'no apps\n' })
+  const first = await cli(['deploy', await site('1.0.0', 'one'), '--path', '/site', ...remote])
+  expect(first).toMatchObject({ code: 0, stdout: `${host.address.url}site/\n` })
+  expect(first.stderr).toMatch(/^site 1\.0\.0 is live, in /)
+  const second = await site('1.1.0', 'two')
+  const plan = await cli(['deploy', second, '--path', '/site', '--dry-run', ...remote])
+  expect(plan.stdout).toContain('site 1.1.0 would take the place of 1.0.0 at /site\n')
+  expect(plan.stdout).toContain('~ public/index.html')
+  expect(await page()).toBe('one')
+  await cli(['deploy', second, '--path', '/site', ...remote])
+  expect(await page()).toBe('two')
+  expect((await cli(['list', ...remote])).stdout).toMatch(
+    /^live {2}\/site {2}site 1\.1\.0 {2}http\S+ {2}kept: 1\.0\.0\n$/,
+  )
+  expect((await cli(['rollback', 'site', '1.0.0', ...remote])).stderr).toBe('site 1.0.0 is live\n')
+  expect(await page()).toBe('one')
+  expect((await cli(['logs', 'site', '-n', '1', ...remote])).stdout).toMatch(/site|1\./)
+  expect(await cli(['undeploy', 'site', ...remote])).toMatchObject({ code: 0, stderr: 'site is undeployed\n' })
+  expect(await cliJson(['list', ...remote])).toMatchObject({ code: 0, answer: [] })
+})
+
+test('what the host refuses is reported as if it had been found here', async () => {
+  const bad = join(dir, 'bad.zapp')
+  await writeFile(bad, 'this is no zip, but it is long enough to be one')
+  const outcome = await cli(['deploy', bad, ...remote], { cwd: dir })
+  expect(outcome.code).toBe(1)
+  expect(outcome.stderr).toContain('error EOCD_NOT_AT_END')
+  expect(outcome.stderr).toContain('fix: Copy the file again')
+})
+
+test('needs that are not met are told by a dry run, with exit code 1', async () => {
+  const config = { DATABASE_URL: { type: 'url', required: true } }
+  const outcome = await cli(['deploy', await site('3.0.0', '', { config }), '--dry-run', ...remote])
+  expect(outcome.code).toBe(1)
+  expect(outcome.stderr).toContain('error NEED_CONFIG')
+})
+
+test('the token may come from the environment', async () => {
+  const to = ['--to', host.admin?.url as string]
+  expect((await cli(['list', ...to], { env: { ZAPP_TOKEN: 'wrong-token-wrong-token' } })).stderr).toContain(
+    'ADMIN_TOKEN',
+  )
+})
+
+test('nobody listens', async () => {
+  const to = ['--to', `unix:${join(dir, 'nobody.sock')}`, ...remote.slice(2)]
+  const outcome = await cli(['list', ...to])
+  expect([outcome.code, outcome.stderr]).toEqual([1, expect.stringContaining('error ADMIN_UNREACHABLE')])
+})
+
+test('something else listens', async () => {
+  const other = createServer((_, res) => res.writeHead(404).end('<h1>Not here</h1>')).listen(0, '127.0.0.1')
+  await new Promise((resolve) => other.once('listening', resolve))
+  const { port } = other.address() as AddressInfo
+  const outcome = await cli(['list', '--to', `http://127.0.0.1:${port}/`, ...remote.slice(2)])
+  other.close()
+  expect(outcome.stderr).toContain('error ADMIN_ANSWER')
+})
+
+test.each([
+  [['rollback', 'site', '9.9.9'], 'APP_UNKNOWN', 1],
+  [['list', '--to', 'ftp://x'], 'USAGE', 2],
+  [['deploy', 'missing.zapp'], 'NOT_FOUND', 2],
+  [['logs', 'site', '-n', 'many'], 'USAGE', 2],
+])('%s: %s', async (argv, code, exit) => {
+  const outcome = await cli([...argv, ...(argv.includes('--to') ? remote.slice(2) : remote)])
+  expect([outcome.code, outcome.stderr]).toEqual([exit, expect.stringContaining(`error ${code}`)])
+})
