@@ -17,8 +17,8 @@ export interface RemoteFlags {
 
 export function addRemoteFlags(command: Command): Command {
   return command
-    .option('--to <url>', "the host's admin listener, or unix:<socket>; default: this machine's host")
-    .option('--token-file <file>', "holds the host's token; default: ZAPP_TOKEN, or this machine's host's own file")
+    .option('--to <url>', "its admin listener, or unix:<socket>; default: that of this machine")
+    .option('--token-file <file>', "holds its token; default: ZAPP_TOKEN, else the host's own file")
 }
 
 /** @throws ZappError USAGE, NOT_FOUND, IO */

@@ -5,7 +5,10 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { tmpDir } from '../helpers/tmp.ts'
 import { cli } from './helper.ts'
 
-const COMMANDS = 'init pack validate inspect unpack repack diff serve run emit completion help'.split(' ')
+const COMMANDS = [
+  ...['init', 'pack', 'validate', 'inspect', 'unpack', 'repack', 'diff', 'serve', 'run', 'emit', 'completion', 'help'],
+  ...['deploy', 'undeploy', 'list', 'rollback', 'logs'],
+]
 
 let cwd: string
 beforeAll(async () => {
@@ -34,7 +37,7 @@ function sh(program: string, args: readonly string[]): string {
 const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['zapp ', COMMANDS],
   ['zapp p', ['pack']],
-  ['zapp help re', ['repack']],
+  ['zapp help rep', ['repack']],
   ['zapp completion ', ['bash', 'fish', 'zsh']],
   ['zapp inspect --', ['--debug', '--help', '--json']],
   ['zapp serve shop.zapp --e', ['--env-file']],

@@ -50,12 +50,12 @@ export const deploy: CliCommand<[file: string], DeployFlags> = {
         'after',
         helpText(
           [
-            'The new version is started beside the one that serves and gets its traffic when it',
-            'is healthy. One that does not come up changes nothing: exit code 1, and why.',
+            'The new version is started beside the one that serves, and gets its traffic',
+            'when it is healthy. One that does not come up changes nothing: exit code 1.',
           ],
           ['zapp deploy shop-1.2.0.zapp', 'to the host on this machine'],
           ['zapp deploy shop-1.2.0.zapp --dry-run', 'what would change'],
-          ['zapp deploy shop.zapp --path /store --to https://host.example:8081/', 'elsewhere'],
+          ['zapp deploy shop.zapp --path /store', 'at another path'],
         ),
       )
   },

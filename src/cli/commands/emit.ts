@@ -39,12 +39,12 @@ export const emit: CliCommand<[target: TargetName, file: string], EmitFlags> = {
         'after',
         helpText(
           [
-            'Prints the configuration that makes a server run the archive, with what to do with',
-            'it in comments. Secrets are never printed: they go into a file that is named.',
+            'Prints the configuration that makes a server run the archive, and what to do',
+            'with it in comments. Secrets are never printed: they go into a file that is named.',
           ],
-          ['zapp emit gunicorn /srv/apps/shop.zapp --mount /shop', 'to look at'],
-          ['zapp emit mod_wsgi --daemon shop.zapp -o /srv/apps', 'the configuration and its script'],
-          ['zapp emit nginx shop.zapp --socket /run/shop.sock --uwsgi', 'in front of uWSGI'],
+          ['zapp emit gunicorn shop.zapp --mount /shop', 'to look at'],
+          ['zapp emit mod_wsgi shop.zapp -o /srv/apps', 'two files'],
+          ['zapp emit nginx shop.zapp --socket /run/s --uwsgi', 'in front of uWSGI'],
         ),
       )
   },

@@ -23,9 +23,9 @@ export const list: CliCommand<[], RemoteFlags> = {
       .addHelpText(
         'after',
         helpText(
-          ['State, id, version and address of every app; the versions that can be gone back to.'],
+          ['State, id, version and address of every app, and the versions that are kept.'],
           ['zapp list', 'of the host on this machine'],
-          ['zapp list --to http://127.0.0.1:8081/ --json', 'of another, for programs'],
+          ['zapp list --to http://127.0.0.1:8081/', 'of another'],
         ),
       )
   },

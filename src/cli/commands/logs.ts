@@ -23,7 +23,7 @@ export const logs: CliCommand<[app: string], RemoteFlags & { follow?: boolean; l
       .addHelpText(
         'after',
         helpText(
-          ['What the app printed and what became of its versions. With --json an object a line.'],
+          ['What the app printed, and what became of its versions. With --json, JSON lines.'],
           ['zapp logs shop -n 50', 'the last 50 lines'],
           ['zapp logs shop -f', 'as they come'],
         ),

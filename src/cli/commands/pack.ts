@@ -53,7 +53,7 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
           ['zapp pack', "this folder's project"],
           ['zapp pack app -o build/app.zapp', 'another folder, another file'],
           ['zapp pack --dry-run', 'only show what would be packed'],
-          ['zapp pack --python 3.12 --platform manylinux2014_x86_64', 'for another machine'],
+          ['zapp pack --python 3.12', 'with wheels for another Python'],
           ['zapp pack > zapp.json', 'keep the suggested manifest'],
         ),
       )

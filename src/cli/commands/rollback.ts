@@ -19,8 +19,8 @@ export const rollback: CliCommand<[app: string, version: string | undefined], Re
         'after',
         helpText(
           [
-            'The host keeps the last three versions of an app. It stays at the one that was gone',
-            'back to, also when it restarts, until other bytes are deployed.',
+            'The host keeps the last three versions of an app. It stays at the one that it',
+            'went back to, also when it restarts, until other bytes are deployed.',
           ],
           ['zapp rollback shop', 'to the version before'],
           ['zapp rollback shop 1.1.0', 'to that one; the beginning of a digest will do too'],
