@@ -17,7 +17,7 @@ export interface RemoteFlags {
 
 export function addRemoteFlags(command: Command): Command {
   return command
-    .option('--to <url>', "its admin listener, or unix:<socket>; default: that of this machine")
+    .option('--to <url>', 'its admin listener, or unix:<socket>; default: that of this machine')
     .option('--token-file <file>', "holds its token; default: ZAPP_TOKEN, else the host's own file")
 }
 

@@ -40,7 +40,7 @@ export const emit: CliCommand<[target: TargetName, file: string], EmitFlags> = {
         helpText(
           [
             'Prints the configuration that makes a server run the archive, and what to do',
-            'with it in comments. Secrets are never printed: they go into a file that is named.',
+            'with it in comments. Secrets are never printed: a file is named for them.',
           ],
           ['zapp emit gunicorn shop.zapp --mount /shop', 'to look at'],
           ['zapp emit mod_wsgi shop.zapp -o /srv/apps', 'two files'],
