@@ -69,7 +69,7 @@ describe('serve', () => {
     expect(written.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/ {2}greet 1\.0\.0 {2}Greeter\n$/)
     expect(await text(url)).toBe('hello')
     expect(await end('SIGTERM')).toBe(0)
-    expect(written.stderr).toMatch(/^live {5}\/ {2}greet 1\.0\.0 {2}Greeter {2}in \d+ ms\n/)
+    expect(written.stderr).toMatch(/^live {5}\/ {2}greet 1\.0\.0 {2}Greeter {2}in [\d.]+ m?s\n/)
     // What a process of the app has answered it tells in its own time.
     expect(written.stderr).toMatch(/^\S+ 127\.0\.0\.1 "GET \/ HTTP\/1\.1" 200 \d+ [\d.]+ms \/$/m)
     expect(written.stderr).toMatch(/^stopping$/m)
