@@ -145,12 +145,12 @@ def _provided(manifest: Manifest) -> Iterator[Finding]:
 def _has_package(name: str) -> bool:
     """By the name of the distribution, or of a module."""
     # Where it is wanted only: it is a third of what a CGI program would import.
-    import importlib.metadata
+    from importlib import metadata
 
     try:
-        importlib.metadata.distribution(name)
+        metadata.distribution(name)
         return True
-    except (importlib.metadata.PackageNotFoundError, ValueError):
+    except (metadata.PackageNotFoundError, ValueError):
         pass
     try:
         return name.isidentifier() and importlib.util.find_spec(name) is not None

@@ -12,7 +12,7 @@ import json
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Optional, Union
+from typing import Any, Union
 
 from .errors import Finding, finding
 

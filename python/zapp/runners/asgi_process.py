@@ -65,10 +65,7 @@ class AsgiProcess:
             self._grace.set_result(grace)
 
     async def _until(self) -> float:
-        # A server that calls this before the application has been started has a loop already.
-        if self._grace is None:
-            self._start()
-        assert self._grace is not None
+        assert self._grace is not None, "servers wait for the end behind the startup of the lifespan"
         grace = await self._grace
         if not self._waits:
             return grace
