@@ -174,6 +174,26 @@ describe('python -m zapp worker', () => {
     for (const socket of [one, two, ...worker.returned]) socket.destroy()
   })
 
+  it('accepts by itself where it is given the listening socket, until it is drained', async () => {
+    const worker = await startWorker([])
+    await worker.message('ready')
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    worker.child.send({ type: 'listen' }, server)
+    worker.child.send({ type: 'territory', territory: { mount: '', below: [] } })
+    server.close()
+    const agent = new Agent({ keepAlive: true })
+    const { seen } = await ask({ port, agent, path: '/x', headers: { 'X-Forwarded-For': '192.0.2.7' } })
+    expect(seen).toMatchObject({ PATH_INFO: '/x', REMOTE_ADDR: '127.0.0.1', SERVER_PORT: String(port) })
+    worker.child.send({ type: 'drain', graceMs: 5000, last: true })
+    await worker.message('drained')
+    await expect(ask({ port, path: '/' })).rejects.toThrow('ECONNREFUSED')
+    worker.child.send({ type: 'end' })
+    expect(await worker.exit).toEqual([0, null])
+    agent.destroy()
+  })
+
   it('says what is wrong with the app, and ends', async () => {
     const worker = await startWorker(['--entry', 'main'], 'raise RuntimeError("no database")')
     const { findings } = (await worker.message('failed')) as unknown as { findings: object[] }

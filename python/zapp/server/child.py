@@ -94,11 +94,4 @@ def catch_interrupts() -> None:
 
 
 def catch_terminate(server: Server) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.set_wakeup_fd(server.wakeup_descriptor, warn_on_full_buffer=False)
-
-    def stop(number: int) -> None:
-        if number == signal.SIGTERM:
-            server.drain(STOP_GRACE)
-
-    server.on_signal = stop
+    signal.signal(signal.SIGTERM, lambda *_: server.stop_soon(STOP_GRACE))

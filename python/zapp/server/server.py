@@ -49,13 +49,6 @@ class Server:
         self.on_left: Callable[[], None] = lambda: None
         #: Whether nothing has to be waited for but connections.
         self.may_end: Callable[[], bool] = lambda: True
-        #: Called with each signal that this process gets.
-        self.on_signal: Callable[[int], None] = lambda number: None
-
-    @property
-    def wakeup_descriptor(self) -> int:
-        """For signal.set_wakeup_fd."""
-        return self._mouth.fileno()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
         self._callbacks[descriptor] = callback
@@ -126,7 +119,7 @@ class Server:
             self.connections.ask_to_end(connection)
 
     def stop_soon(self, grace: float) -> None:
-        """``drain``, from any thread."""
+        """``drain``, from any thread or the handler of a signal."""
         self._wishes.append(lambda: self.drain(grace))
         try:
             self._mouth.send(b"\0")
@@ -234,12 +227,9 @@ class Server:
 
     def _hear(self) -> None:
         try:
-            data = self._ear.recv(4096)
+            self._ear.recv(4096)
         except BlockingIOError:
             return
-        for number in data:
-            if number:
-                self.on_signal(number)
         while self._wishes:
             self._wishes.popleft()()
 

@@ -63,6 +63,7 @@ class _Worker:
         name = options.archive.manifest.name
         self._responder = Responder(app, name, options.mount, strip=strip)
         self._server = Server(self._responder, options.threads)
+        self._records = RecordLog(lambda records: channel.say({"type": "access", "records": records}))
         self._has_host = False
         many = options.threads > 1
         self._front = Origin("localhost", "80", multithread=many, multiprocess=True, is_trusted=True)
@@ -92,11 +93,12 @@ class _Worker:
         if kind == "connection" and sock is not None:
             self._server.adopt(sock, self._handed, str(message.get("head", "")).encode("latin-1"))
         elif kind == "listen" and sock is not None:
+            sock.setblocking(False)
             self._server.acceptor.listen(sock, self._handed)
         elif kind == "territory":
             self._has_host = True
             self._server.connections.territory = Territory.of(message["territory"])
-            self._responder.log = RecordLog(lambda records: self._channel.say({"type": "access", "records": records}))
+            self._responder.log = self._records
         elif kind == "drain":
             self._drain(message["graceMs"] / 1000, bool(message.get("return")), bool(message.get("last")))
         elif kind == "end":
