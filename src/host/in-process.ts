@@ -17,6 +17,8 @@ export interface InProcessOptions {
   readonly health?: Health | undefined
   /** Instead of the manifest's; for apps that run in processes of their own. */
   readonly workers?: Manifest['workers'] | undefined
+  /** Archives of earlier versions, the newest first. */
+  readonly earlier?: readonly string[]
   readonly onError: (error: unknown, where: string) => void
   readonly onLog: (line: LogLine) => void
 }
@@ -47,7 +49,7 @@ export class InProcess implements Deployment {
   }
 
   async start(): Promise<void> {
-    const { mount, config, cache, data, onError, onLog } = this.#options
+    const { mount, config, cache, data, earlier = [], onError, onLog } = this.#options
     const loading = loadHosted(this.#stored.archive, {
       mount,
       config,
@@ -55,6 +57,7 @@ export class InProcess implements Deployment {
       onError,
       onLog,
       honours: HOST_HONOURS,
+      earlier,
       ...(data && { data }),
     })
     // Programs have a limit of their own within this one, and can say more about it.

@@ -153,7 +153,12 @@ export async function serve(options: ServeOptions): Promise<Host> {
     return options.data === undefined ? own : { data: join(options.data, manifest.name), ...own }
   }
 
-  function make(stored: StoredApp, { id, mount }: { id: string; mount: string }, own: AppSettings): Runnable {
+  function make(
+    stored: StoredApp,
+    { id, mount }: { id: string; mount: string },
+    own: AppSettings,
+    earlier: readonly string[],
+  ): Runnable {
     const { name, version } = stored.archive.manifest
     const { config, data, health, workers } = own
     const common = {
@@ -164,7 +169,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
       onLog: (line: LogLine) => events.emit({ type: 'log', app: id, name, version, line }),
     }
     const app = { id, version }
-    const deployment = createDeployment(stored, { mount, health, workers, ...common }, app, front)
+    const deployment = createDeployment(stored, { mount, health, workers, earlier, ...common }, app, front)
     return { deployment, commands: archiveCommands(stored.archive, common) }
   }
 

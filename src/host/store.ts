@@ -19,6 +19,8 @@ export interface StoredFile {
 export interface Store {
   /** Where a new archive may be written before {@link adopt}. */
   draft(): string
+  /** Where the copy of that digest is, if there is one. */
+  fileOf(digest: string): string
   /**
    * Copies a file, sharing its blocks where the file system can.
    * @throws ZappError NOT_FOUND, IO
@@ -177,7 +179,7 @@ export async function openStore({ dir, keeps = () => false }: StoreOptions): Pro
   }
 
   const isChecked = async ({ digest }: StoredFile) => (await readReceipt(digest))?.checks === CHECKS
-  return { draft, copy, receive, adopt, hold, isChecked, setChecked, collect }
+  return { draft, fileOf, copy, receive, adopt, hold, isChecked, setChecked, collect }
 }
 
 export async function hashFile(file: string): Promise<string> {

@@ -18,11 +18,15 @@ export interface MountOptions {
   readonly onError?: (error: unknown, where: string) => void
   /** Where small files are kept; give one to several mounts to bound them together. Default: 32 MiB of its own. */
   readonly memory?: MemoryCache
+  /** Earlier versions of the app, the newest first: what a route with `cache: "immutable"` lacks is looked up there. */
+  readonly earlier?: readonly Pick<Mount, 'immutable'>[]
 }
 
 export interface Mount {
   /** Never rejects: what goes wrong is an answer of status 400, 404, 405, 500 … */
   answer(request: MountRequest): Promise<Answer>
+  /** The file that a route with `cache: "immutable"` has for a GET or HEAD; undefined for everything else. */
+  immutable(request: MountRequest): Promise<ResponseAnswer> | undefined
   /** The app's error page for an answer that the container itself makes (502, 503, 504 …), else a line of text. */
   error(
     status: number,
@@ -48,9 +52,11 @@ class ArchiveMount implements Mount {
   readonly #content: Content
   readonly #pages: ErrorPages
   readonly #onError: (error: unknown, where: string) => void
+  readonly #earlier: NonNullable<MountOptions['earlier']>
 
   constructor(archive: Archive, options: MountOptions) {
     this.#onError = options.onError ?? (() => {})
+    this.#earlier = options.earlier ?? []
     this.#content = new Content(archive, options.memory ?? new MemoryCache())
     this.#pages = new ErrorPages(archive, this.#content, this.#onError)
     this.#route = createRouter(archive, new Set(options.entries))
@@ -81,6 +87,15 @@ class ArchiveMount implements Mount {
     }
   }
 
+  immutable(request: MountRequest): Promise<ResponseAnswer> | undefined {
+    const path = judgeRequestPath(request)
+    if (typeof path === 'number' || !path.plain) return undefined
+    const match = this.#route(path.decoded)
+    if (match?.value.kind !== 'static' || match.value.route.cache !== 'immutable') return undefined
+    const hit = match.value.table.get(match.rest)
+    return hit?.kind === 'file' ? this.#file(hit, match.value.route, request) : undefined
+  }
+
   #static(
     { route, table, otherwise }: CompiledRoute & { kind: 'static' },
     match: Match<unknown>,
@@ -97,7 +112,18 @@ class ArchiveMount implements Mount {
     if (otherwise && 'entry' in otherwise) return this.#toEntry(otherwise.entry, route, '', path, request)
     if (!path.plain) return this.error(400, request, route.headers)
     if (!reads) return this.error(405, request, [...ALLOW, ...route.headers])
-    return otherwise ? this.#file(otherwise.file, route, request) : this.error(404, request, route.headers)
+    if (otherwise) return this.#file(otherwise.file, route, request)
+    return this.#inEarlier(route, request) ?? this.error(404, request, route.headers)
+  }
+
+  /** A page that was open before a deploy asks for files of its own version (FORMAT.md §Static routes). */
+  #inEarlier(route: Route, request: MountRequest): Promise<ResponseAnswer> | undefined {
+    if (route.cache !== 'immutable') return undefined
+    for (const mount of this.#earlier) {
+      const answer = mount.immutable(request)
+      if (answer) return answer
+    }
+    return undefined
   }
 
   async #file(file: StaticFile, { headers }: Route, request: MountRequest): Promise<ResponseAnswer> {

@@ -5,12 +5,13 @@ import { openCache, type RunTree } from '../cache/cache.ts'
 import { throwIfErrors } from '../errors.ts'
 import type { Limits } from '../format/limits.ts'
 import { judgeMount } from '../format/mount-path.ts'
-import { createMount } from '../mount/mount.ts'
+import { createMount, type Mount } from '../mount/mount.ts'
 import { type App, createApp } from './app.ts'
 import { cacheLocation, dataLocation } from './cache-location.ts'
 import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
-import { findConflicts } from './environment.ts'
+import { openEarlier } from './earlier.ts'
+import { findConflicts, type Variables } from './environment.ts'
 import { checkInterpreters } from './interpreters.ts'
 import type { LogLine } from './log-lines.ts'
 import { checkNeeds } from './needs.ts'
@@ -38,6 +39,11 @@ export interface LoadOptions {
   readonly onLog?: (line: LogLine) => void
   /** Keys that the caller sees to, and the app is not to be refused for: `lifecycle.migrate`, `processes`. */
   readonly honours?: readonly string[]
+  /**
+   * Archives of earlier versions, the newest first: files that a route with `cache: "immutable"` lacks are looked up
+   * there. One that cannot be opened is left out.
+   */
+  readonly earlier?: readonly string[]
 }
 
 /**
@@ -79,9 +85,8 @@ interface Loading extends LoadOptions {
 
 async function load(archive: Archive, options: Loading): Promise<App> {
   const { manifest } = archive
-  const { file, close } = options
+  const { file, onError = () => {} } = options
   const mount = judgeMount(options.mount ?? '')
-  const onError = options.onError ?? (() => {})
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
   const build = await readBuildInfo(archive)
   const { findings, python } = await checkNeeds(archive, {
@@ -93,7 +98,33 @@ async function load(archive: Archive, options: Loading): Promise<App> {
     ...config.findings,
     ...(runsInProcess(manifest) ? findConflicts(config.values) : []),
   ])
-  const answers = await createMount(archive, { entries: manifest.entries.keys(), onError })
+  const earlier = await openEarlier(options.earlier ?? [], onError)
+  const close = async () => {
+    await earlier.close()
+    await options.close()
+  }
+  try {
+    const found = { mount, config: config.values, python: python?.file, earlier: earlier.mounts }
+    return await start(archive, { ...options, close }, found)
+  } catch (error) {
+    await earlier.close()
+    throw error
+  }
+}
+
+/** What was found out before anything is unpacked. */
+interface Found {
+  readonly mount: string
+  readonly config: Variables
+  readonly python: string | undefined
+  readonly earlier: readonly Mount[]
+}
+
+async function start(archive: Archive, options: Loading, found: Found): Promise<App> {
+  const { manifest } = archive
+  const { mount, config, python, earlier } = found
+  const { close, onError = () => {} } = options
+  const answers = await createMount(archive, { entries: manifest.entries.keys(), onError, earlier })
   if (manifest.entries.size === 0) {
     return createApp({ manifest, mount, answers, entries: new Map(), onError, dispose: close })
   }
@@ -102,7 +133,7 @@ async function load(archive: Archive, options: Loading): Promise<App> {
   try {
     const onLog = options.onLog ?? (() => {})
     const started = await startEntries({
-      ...{ manifest, files: archive.entries, tree, config: config.values, file, python: python?.file },
+      ...{ manifest, files: archive.entries, tree, config, file: options.file, python },
       ...{ dataRoot, onError, onLog },
     })
     const dispose = async () => {

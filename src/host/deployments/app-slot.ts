@@ -34,6 +34,8 @@ export interface SlotContext {
     stored: StoredApp,
     slot: { readonly id: string; readonly mount: string },
     settings: AppSettings,
+    /** Archives of the other versions that are kept, the newest first. */
+    earlier: readonly string[],
   ) => Runnable
   /** Bounds how many start at once. */
   readonly limit: <T>(work: () => Promise<T>) => Promise<T>
@@ -283,14 +285,20 @@ export class AppSlot {
   }
 
   async #generation({ open, version, digest, source }: Release): Promise<Generation> {
-    const { settingsOf, make } = this.#context
+    const { settingsOf, make, store } = this.#context
     const stored = await open()
     try {
       const settings = await settingsOf(this.id, stored.archive.manifest)
       const report = (change: Omit<StateChange, 'app'>) =>
         this.#context.log({ type: 'state', change: { ...change, app: this.id } })
       const migrated = this.record.migrated.includes(digest)
-      const runnable = make(stored, this, settings)
+      const others = this.record.versions.filter((one) => one.digest !== digest)
+      const runnable = make(
+        stored,
+        this,
+        settings,
+        others.map((one) => store.fileOf(one.digest)),
+      )
       const about = { version, digest, source, settings: JSON.stringify(settings) }
       return new Generation({ ...runnable, ...about, migrated, report })
     } catch (error) {

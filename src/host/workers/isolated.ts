@@ -26,6 +26,8 @@ export interface IsolatedOptions {
   /** Instead of the manifest's. */
   readonly health?: Health | undefined
   readonly workers?: Manifest['workers'] | undefined
+  /** Archives of earlier versions, the newest first. */
+  readonly earlier?: readonly string[]
   /** Limit of the heap of each process, in MiB. Default: Node's. */
   readonly heapMiB?: number
   readonly onError: (error: unknown, where: string) => void
@@ -99,7 +101,7 @@ export class Isolated implements Deployment {
   }
 
   async start(): Promise<void> {
-    const { mount, config, cache, onError, onLog, onAccess, heapMiB } = this.#options
+    const { mount, config, cache, earlier = [], onError, onLog, onAccess, heapMiB } = this.#options
     const { manifest } = this
     const { data, env } = await workerPlace(manifest, config, this.#options.data)
     const [entry = ''] = [...manifest.entries.values()].flatMap(({ type, name }) =>
@@ -108,7 +110,7 @@ export class Isolated implements Deployment {
     const start = async (signal?: AbortSignal) => {
       const worker = await NodeWorker.start(
         {
-          ...{ name: manifest.name, file: this.#stored.file, mount, config, cache, data, env },
+          ...{ name: manifest.name, file: this.#stored.file, mount, config, cache, data, env, earlier },
           execArgv: heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`],
           timeout: START_MS + (this.#health?.timeout ?? 0),
           ...{ onLog, onError, onAccess },

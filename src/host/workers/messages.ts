@@ -17,6 +17,8 @@ export interface StartMessage {
   readonly config: Readonly<Record<string, string>>
   readonly cache: string
   readonly data: string
+  /** Archives of earlier versions, the newest first. */
+  readonly earlier: readonly string[]
   /** Path of the Unix socket on which only the host asks. */
   readonly socket: string
 }

@@ -80,7 +80,7 @@ export class NodeWorker implements Supervised, Upstream {
 
   private constructor(spec: NodeWorkerSpec, folder: string) {
     this.#spec = spec
-    const { file, mount, config, cache, data } = spec
+    const { file, mount, config, cache, data, earlier } = spec
     const socket = join(folder, 's')
     this.target = { socketPath: socket }
     this.#process = new OwnProcess({
@@ -104,7 +104,7 @@ export class NodeWorker implements Supervised, Upstream {
       return how
     })
     this.#drained = this.#said('drained')
-    this.#say({ type: 'start', file, mount, config, cache, data, socket })
+    this.#say({ type: 'start', file, mount, config, cache, data, earlier, socket })
   }
 
   get pid(): number | undefined {
