@@ -118,13 +118,19 @@ export class Apps {
 
   /**
    * @param changed paths of which it was told that they changed: projects are read again, what is missing was there
+   * @param restless paths that change right now: they are left for later
    * @returns ms after which it has to be called again, because something is being replaced or written
    */
-  async read(sources: readonly Source[], changed: ReadonlySet<string> = new Set()): Promise<number | undefined> {
+  async read(
+    sources: readonly Source[],
+    changed: ReadonlySet<string> = new Set(),
+    restless: ReadonlySet<string> = new Set(),
+  ): Promise<number | undefined> {
     const again: number[] = []
+    const isSeen = (path: string) => changed.has(path) || restless.has(path)
     const there = new Set(sources.map(({ path }) => path))
     for (const path of [...this.#candidates.keys()].filter((path) => !there.has(path))) {
-      const left = this.#missingFor(path, changed.has(path))
+      const left = this.#missingFor(path, isSeen(path))
       if (left > 0) again.push(left)
       else await this.#forget(path)
     }
@@ -132,13 +138,13 @@ export class Apps {
       sources.map((source) =>
         this.#limit(async () => {
           const isGone = source.kind === 'archive' && !source.stamp
-          const left = isGone ? this.#missingFor(source.path, changed.has(source.path)) : 0
+          const left = isGone ? this.#missingFor(source.path, isSeen(source.path)) : 0
           if (left > 0 && this.#candidates.has(source.path)) {
             again.push(left)
             return
           }
           if (!isGone) this.#missing.delete(source.path)
-          if (this.#options.stopping.aborted || !this.#isNew(source, changed)) return
+          if (this.#options.stopping.aborted || restless.has(source.path) || !this.#isNew(source, changed)) return
           if (!(await this.#read(source))) again.push(AGAIN_MS)
         }),
       ),

@@ -204,8 +204,8 @@ export async function serve(options: ServeOptions): Promise<Host> {
     if (!watch) return
     const trouble = (error: unknown) => events.emit({ type: 'error', app: '', name: '', error, where: 'watching' })
     watcher = await watchApps(roots, {
-      async onChange(changed) {
-        const again = await apps.read(await list(), changed)
+      async onChange(changed, restless) {
+        const again = await apps.read(await list(), changed, restless)
         // Not waited for: an app that takes its time must not keep others from being noticed.
         void apps.settle().catch(trouble)
         return again

@@ -8,9 +8,10 @@ export interface WatchOptions {
    * Told the paths that may have changed, once each has been quiet, and every few seconds none at all: the system does
    * not tell every change. Not called again before its promise is settled.
    *
+   * @param restless paths that change right now: of them it will be told
    * @returns ms after which it wants to look again, where something is not settled
    */
-  readonly onChange: (changed: ReadonlySet<string>) => Promise<number | undefined>
+  readonly onChange: (changed: ReadonlySet<string>, restless: ReadonlySet<string>) => Promise<number | undefined>
   readonly onError: (error: unknown) => void
 }
 
@@ -47,7 +48,7 @@ export async function watchApps(roots: readonly Root[], { onChange, onError }: W
     const now = performance.now()
     const batch = new Set([...due].flatMap(([path, at]) => (at <= now ? path : [])))
     for (const path of batch) due.delete(path)
-    running = onChange(batch)
+    running = onChange(batch, new Set(due.keys()))
       .catch((error) => void onError(error))
       .then((again) => {
         running = undefined

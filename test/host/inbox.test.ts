@@ -32,7 +32,8 @@ function keepAsking({ get }: Served): () => Promise<unknown[]> {
   const done = (async () => {
     while (going) {
       const answer = await get('/site/').catch((error: Error) => error)
-      if (!('status' in answer) || answer.status !== 200) bad.push(answer)
+      if (!('status' in answer)) bad.push(answer)
+      else if (answer.status !== 200) bad.push([answer.status, await answer.text()])
       else await answer.text()
       await new Promise(setImmediate)
     }
