@@ -1,6 +1,6 @@
 /**
- * WSGI apps that say hello, plain and in Flask: `python -m zapp serve` beside gunicorn (sync and gthread), two processes each,
- * in one run. Only the ratios mean something: the figures change with the machine and its other work.
+ * WSGI apps that say hello, plain and in Flask: `python -m zapp serve` and `zapp serve` beside gunicorn (sync and gthread), two
+ * processes each, in one run. Only the ratios mean something: the figures change with the machine and its other work.
  *
  *   npm run build && node bench/wsgi.js [--rounds 5] [--python /usr/bin/python3]
  *
@@ -11,7 +11,7 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -41,11 +41,20 @@ def hello():
 `,
 }
 
-/** @type {Record<string, (folder: string, port: number) => string[]>} Arguments of Python. */
+/** @type {Record<string, (folder: string, port: number) => string[]>} Commands. */
 const SERVERS = {
-  zapp: (folder, port) => [
-    ...['-m', 'zapp', 'serve', join(folder, 'hello.zapp'), '--port', `${port}`, '--quiet'],
+  'python -m zapp serve': (folder, port) => [
+    ...[values.python, '-m', 'zapp', 'serve', join(folder, 'hello.zapp'), '--port', `${port}`, '--quiet'],
     ...['--processes', PROCESSES, '--threads', THREADS, '--cache', join(folder, 'cache')],
+  ],
+  'zapp serve': (folder, port) => [
+    ...[
+      process.execPath,
+      fileURLToPath(new URL('../bin/zapp.js', import.meta.url)),
+      'serve',
+      join(folder, 'hello.zapp'),
+    ],
+    ...['--port', `${port}`, '--cache', join(folder, 'node-cache'), '--data', join(folder, 'data')],
   ],
   'gunicorn sync': (folder, port) => gunicorn(folder, port, []),
   'gunicorn gthread': (folder, port) => gunicorn(folder, port, ['--worker-class', 'gthread', '--threads', THREADS]),
@@ -54,7 +63,7 @@ const SERVERS = {
 /** @param {string} folder @param {number} port @param {string[]} options */
 function gunicorn(folder, port, options) {
   const own = ['--workers', PROCESSES, '--bind', `127.0.0.1:${port}`, '--chdir', folder, ...options]
-  return ['-m', 'gunicorn', '--log-level', 'error', ...own, 'hello_app:application']
+  return [values.python, '-m', 'gunicorn', '--log-level', 'error', ...own, 'hello_app:application']
 }
 
 /** @param {string} folder @param {string} source */
@@ -62,9 +71,11 @@ async function write(folder, source) {
   const { compress } = await dist('archive/compress.js')
   const { writeArchive } = await dist('archive/writer.js')
   const entry = { type: 'wsgi', app: 'hello_app:application' }
+  const workers = { processes: Number(PROCESSES), threads: Number(THREADS) }
+  const manifest = { zapp: 1, name: 'hello', version: '1.0.0', entry, workers }
   await writeFile(join(folder, 'hello_app.py'), source)
   await writeArchive(join(folder, 'hello.zapp'), async (/** @type {any} */ writer) => {
-    await writer.text('zapp.json', Buffer.from(JSON.stringify({ zapp: 1, name: 'hello', version: '1.0.0', entry })))
+    await writer.text('zapp.json', Buffer.from(JSON.stringify(manifest)))
     await writer.file({ path: 'hello_app.py', mode: 0o644, ...compress(Buffer.from(source), true) })
   })
 }
@@ -83,18 +94,14 @@ async function freePort() {
   return port
 }
 
-/** Resolves when somebody accepts. @param {number} port */
-async function accepts(port) {
+/** Resolves when the app answers. @param {number} port */
+async function answers(port) {
   for (let tries = 0; tries < 200; tries++) {
-    const socket = connect(port, '127.0.0.1')
-    const isUp = await new Promise((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (isUp) return
+    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)
+    if (answer?.ok) return
     await sleep(50)
   }
-  throw new Error(`nobody listens on ${port}`)
+  throw new Error(`nobody answers on ${port}`)
 }
 
 /** Requests in a second. @param {number} port */
@@ -115,11 +122,12 @@ async function compare(name, source, names) {
     await write(folder, source)
     for (const server of names) {
       const port = await freePort()
-      const args = SERVERS[server]?.(folder, port) ?? []
-      const env = { ...process.env, PYTHONPATH: fileURLToPath(new URL('../python', import.meta.url)) }
-      const child = spawn(values.python, args, { env, stdio: 'ignore' })
+      const [program = '', ...args] = SERVERS[server]?.(folder, port) ?? []
+      const PYTHONPATH = fileURLToPath(new URL('../python', import.meta.url))
+      const env = { ...process.env, PYTHONPATH, ZAPP_PYTHON: values.python }
+      const child = spawn(program, args, { env, stdio: 'ignore' })
       servers.push({ server, child, port, rates: /** @type {number[]} */ ([]) })
-      await accepts(port)
+      await answers(port)
     }
     // The first round warms up and does not count.
     for (let round = 0; round <= Number(values.rounds); round++) {
@@ -133,7 +141,7 @@ async function compare(name, source, names) {
     console.table(
       servers.map(({ server, rates }) => {
         const rate = median(rates)
-        return { server, 'requests/s': Math.round(rate), 'zapp ÷ it': Number((zapp / rate).toFixed(2)) }
+        return { server, 'requests/s': Math.round(rate), '÷ first': Number((rate / zapp).toFixed(2)) }
       }),
     )
   } finally {
@@ -153,7 +161,7 @@ function has(module) {
   return found
 }
 
-const names = Object.keys(SERVERS).filter((name) => name === 'zapp' || !name.startsWith('gunicorn') || has('gunicorn'))
+const names = Object.keys(SERVERS).filter((name) => !name.startsWith('gunicorn') || has('gunicorn'))
 for (const [name, source] of Object.entries(APPS)) {
   if (name !== 'Flask' || has('flask')) await compare(name, source, names)
 }

@@ -135,6 +135,21 @@ describe('zapp run', () => {
     })
   })
 
+  it('lets Python find what the archive brings', async () => {
+    const notes = await makeArchive(
+      dir,
+      { name: 'notes', entry: { type: 'wsgi', app: 'app:application' } },
+      {
+        'app.py': '',
+        'manage.py': 'import sys, dep; print(dep.NAME, sys.argv[1])',
+        'ZAPP-INF/lib/dep.py': 'NAME = "dep"',
+      },
+    )
+    const words = ['--cache', 'cache', '--data', 'data', notes, '--', '{python}', 'manage.py', 'shell']
+    const { code, stdout } = await spawnCli(['run', ...words], { cwd: dir }).ended
+    expect([code, stdout]).toEqual([0, 'dep shell\n'])
+  })
+
   it('says all that is missing before anything is unpacked', async () => {
     const needy = await makeArchive(
       dir,
