@@ -5,6 +5,7 @@ import socket
 from typing import Any
 from unittest import mock
 
+from zapp.server import body as body_module
 from zapp.server import connection as connection_module
 from zapp.server import connections as connections_module
 from zapp.server import server as server_module
@@ -379,7 +380,7 @@ class Slow(ServerCase):
             ("STALL_TIMEOUT", 0.2),
             ("LINGER_TIMEOUT", 0.2),
         ):
-            for module in (connection_module, connections_module, server_module):
+            for module in (body_module, connection_module, connections_module, server_module):
                 if hasattr(module, name):
                     patcher = mock.patch.object(module, name, seconds)
                     patcher.start()
@@ -402,6 +403,21 @@ class Slow(ServerCase):
             sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             read_response(sock)
             self.assertEqual(sock.recv(1), b"")
+
+    def test_a_body_that_trickles(self) -> None:
+        self.serve(seen)
+        with self.connect() as sock:
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n" + b"x" * 70_000)
+            sock.settimeout(0.05)
+            # A byte now and then keeps no thread for ever.
+            while True:
+                sock.sendall(b"x")
+                try:
+                    answer = sock.recv(100)
+                    break
+                except socket.timeout:
+                    pass
+        self.assertEqual(answer[9:12], b"408")
 
     def test_a_client_that_does_not_read(self) -> None:
         def app(environ: dict[str, Any], start_response: Any) -> Any:

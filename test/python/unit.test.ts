@@ -10,4 +10,4 @@ test('python/tests: what only the Python loader has (WSGI, run trees, modules, c
   const { status, stderr } = spawnSync('python3', args, { cwd: join(ROOT, 'python'), encoding: 'utf8', env })
   expect(status, stderr).toBe(0)
   expect(Number(/Ran ([0-9]+) tests/.exec(stderr)?.[1])).toBeGreaterThan(30)
-}, 120_000)
+}, 240_000)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING, Optional
 
 from .chunked import ChunkedDecoder
-from .limits import BODY_AHEAD, MAX_DISCARD
+from .limits import BODY_AHEAD, MAX_DISCARD, MIN_RATE, STALL_TIMEOUT
 from .refusal import Refusal
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Body(io.RawIOBase):
         self._decoder: Optional[ChunkedDecoder] = ChunkedDecoder() if length < 0 else None
         self._expects_continue = expects_continue
         self._data = b""
+        #: Seconds that threads have waited for it, and bytes that came meanwhile.
+        self._waited = 0.0
+        self._came = 0
         self.error: Optional[Refusal] = None
 
     @property
@@ -94,7 +98,12 @@ class Body(io.RawIOBase):
             if self._expects_continue:
                 self._expects_continue = False
                 connection.send_continue()
+            before = time.monotonic()
             connection.receive()
+            self._waited += time.monotonic() - before
+            self._came += len(connection.buffer)
+            if self._waited > STALL_TIMEOUT and self._came < MIN_RATE * self._waited:
+                raise Refusal(408, "The request did not arrive in time.")
         self._take()
 
     def _take(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from .body import Body
 from .head import Fields, RequestLine, is_sound, parse_fields, parse_line
-from .limits import HEAD_TIMEOUT, KEEP_ALIVE, MAX_HEAD, MAX_TARGET, OUT_AHEAD, READ, STALL_TIMEOUT
+from .limits import HEAD_TIMEOUT, KEEP_ALIVE, MAX_HEAD, MAX_TARGET, MIN_RATE, OUT_AHEAD, READ, STALL_TIMEOUT
 from .refusal import Refusal
 
 if TYPE_CHECKING:
@@ -181,8 +181,9 @@ class Connection:
         """
         Blocks until the client has taken it. Of the last part, ``out`` keeps what it does not take at once.
 
-        :raises ClientGone:
+        :raises ClientGone: also when it takes less than MIN_RATE
         """
+        begun, before = 0.0, self.sent
         while True:
             try:
                 count = self.socket.send(data)
@@ -197,7 +198,11 @@ class Connection:
             if is_last and len(data) <= OUT_AHEAD:
                 self.out = data
                 return
+            begun = begun or time.monotonic()
             self.wait(False)
+            waited = time.monotonic() - begun
+            if waited > STALL_TIMEOUT and self.sent - before < MIN_RATE * waited:
+                raise ClientGone("the client takes too little")
 
     def send_file(self, descriptor: int, position: int, count: int) -> None:
         """As :meth:`send`, by the system: the bytes never come into this process. It blocks. :raises ClientGone:"""
