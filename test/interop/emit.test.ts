@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { pack } from '../../src/pack/pack.ts'
-import { BIN, cli } from '../cli/helper.ts'
+import { cli } from '../cli/helper.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { APACHE_USER, needApache, startApache } from './helpers/apache.ts'
 import { needPrograms } from './helpers/apt.ts'
@@ -13,8 +13,9 @@ import { freePort } from './helpers/free-port.ts'
 import { writeFiles } from './helpers/guide.ts'
 import { startNginxSites } from './helpers/nginx.ts'
 import { emitInto, newPlace, type Place } from './helpers/place.ts'
-import { type ServerProcess, startProcess } from './helpers/server-process.ts'
+import { startProcess } from './helpers/server-process.ts'
 import { DEBIAN_PYTHON } from './helpers/venv.ts'
+import { startServe } from './helpers/zapp-serve.ts'
 
 /* What the servers make of the configuration where names are not what one expects, and the ways beside the table. */
 
@@ -145,17 +146,25 @@ socketserver.UnixStreamServer(sys.argv[1], Handler).serve_forever()
 
 test('code that reads no files beside itself runs in gunicorn from the zip, with no Zapp', async () => {
   const project = await tmpDir()
-  const code =
-    'from greeting import TEXT\ndef application(environ, start):\n    start("200 OK", [])\n    return [TEXT]\n'
-  await writeFiles(project, { 'zip_safe.py': code, 'greeting.py': 'TEXT = b"hello"\n' })
-  const { stdout, stderr } = await cli(['pack', project, '-o', join(project, 'safe.zapp')])
+  const entry = { type: 'wsgi', app: 'zip_safe:application' }
+  await writeFiles(project, {
+    'zapp.json': JSON.stringify({ zapp: 1, name: 'safe', version: '1.0.0', entry }),
+    'zip_safe.py': `from greeting import TEXT
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [TEXT]
+`,
+    'greeting.py': 'TEXT = b"hello"\n',
+  })
+  const { file } = await pack(project, { out: join(project, 'safe.zapp') })
   const port = await freePort()
   const argv = [DEBIAN_PYTHON, '-m', 'gunicorn', '-b', `127.0.0.1:${port}`, 'zip_safe:application']
-  const env = { PYTHONPATH: `${stdout.trim()}:${stdout.trim()}/ZAPP-INF/lib` }
+  const env = { PYTHONPATH: `${file}:${file}/ZAPP-INF/lib` }
   const server = await startProcess(argv, { at: port, cwd: '/', env })
   const answer = await ask(port, '', GET).catch(String)
   await server.stop()
-  expect(answer, `${server.log()}${stderr}`).toMatchObject({ status: 200, body: 'hello' })
+  expect(answer, server.log()).toMatchObject({ status: 200, body: 'hello' })
 })
 
 describe('an executable archive', () => {
@@ -207,16 +216,11 @@ test('nginx in front of zapp serve', async () => {
     'a.js': 'module.exports = (req, res) => res.end(req.headers.host + (req.originalUrl ?? req.url))',
   })
   const { file } = await pack(project, { out: join(place.dir, 'web.zapp') })
-  const { cache, data, dir } = place
-  const serve: ServerProcess = await startProcess(
-    [process.execPath, BIN, 'serve', file, '--mount', '/web', '-p', `${behind}`, '--cache', cache, '--data', data],
-    { at: behind, cwd: dir },
-  )
+  const serve = await startServe(file, '/web', place, behind)
   const emitted = await emitInto(place, 'nginx', file, '--mount', '/web', '-p', `${behind}`)
   const site = (await readFile(emitted.file, 'utf8')).replace('127.0.0.1:80;', `127.0.0.1:${port};`)
   const front = await startNginxSites((await newPlace()).dir, port, site)
-  const answer = async () => (await ask(port, '/web', { method: 'GET', path: '/a%2Fb' })).body
-  await expect.poll(answer, { timeout: 20_000 }).toBe('shop.example/web/a%2Fb')
+  expect((await ask(port, '/web', { method: 'GET', path: '/a%2Fb' })).body).toBe('shop.example/web/a%2Fb')
   await front.stop()
   await serve.stop()
 })

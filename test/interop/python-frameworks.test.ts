@@ -19,7 +19,7 @@ const servers = await pythonServers(python)
 const rows: string[] = []
 afterAll(() => console.log(rows.join('\n')))
 
-const DJANGO = ['gunicorn gthread', 'uWSGI 2.0.21', 'mod_wsgi 4 daemon']
+const DJANGO = ['zapp serve, Python', 'gunicorn gthread', 'uWSGI 2.0.21', 'mod_wsgi 4 daemon']
 
 async function running(server: string, archive: string, mount: string, prepare: Prepare, work: Work): Promise<void> {
   const started = await servers.find(({ name }) => name === server)!.start(archive, mount, prepare)

@@ -9,6 +9,9 @@ import type { Prepare } from './python-servers.ts'
 const run = promisify(execFile)
 const APPS = join(import.meta.dirname, '../apps')
 
+/** All but English. */
+const LANGUAGES = ['[!e]*', 'e[!n]*'].map((name) => `/ZAPP-INF/lib/django/**/locale/${name}/LC_MESSAGES/`)
+
 export const SECRET = 'never shown'
 export const ADMIN = { username: 'ada', password: 'correct horse' }
 
@@ -18,7 +21,11 @@ export async function packFramework(name: string, requirements: string, python: 
   const project = join(dir, 'project')
   await cp(join(APPS, name), project, { recursive: true, filter: (path) => !path.includes('__pycache__') })
   if (requirements !== '') await writeFile(join(project, 'requirements.txt'), `${requirements}\n`)
-  if (name === 'django') await collectStatic(project, python)
+  if (name === 'django') {
+    await collectStatic(project, python)
+    // Translations are four files in five, and each container unpacks them for itself.
+    await writeFile(join(project, '.zappignore'), LANGUAGES.map((one) => `${one}\n`).join(''))
+  }
   return (await pack(project, { out: join(dir, `${name}.zapp`) })).file
 }
 

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
-import { serve } from '../../../src/host/serve.ts'
 import { loadApp } from '../../../src/runtimes/load.ts'
 import { CONTAINERS, type Running } from '../../adapters/containers.ts'
+import { freePort } from './free-port.ts'
 import { newPlace } from './place.ts'
+import { startServe } from './zapp-serve.ts'
 
 /** What runs the archive of a Node app: the containers of test/adapters, and `zapp serve`. */
 export interface NodeContainer {
@@ -32,11 +32,11 @@ export function nodeContainers(mount: string): NodeContainer[] {
 }
 
 /** Runs apps of both languages. */
-export const zappServe: NodeContainer = {
+export const zappServe = {
   name: 'zapp serve',
-  async start(path, mount) {
-    const { dir, cache } = await newPlace()
-    const host = await serve({ apps: [{ path, mount }], port: 0, cache, data: join(dir, 'data') })
-    return { port: host.address.port, fetch, close: () => host.close({ drainMs: 0 }) }
+  async start(archive: string, mount: string) {
+    const port = await freePort()
+    const server = await startServe(archive, mount, await newPlace(), port)
+    return { port, ...server, fetch, close: server.stop }
   },
 }

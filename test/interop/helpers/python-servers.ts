@@ -3,12 +3,15 @@ import { readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { openArchive } from '../../../src/archive/archive.ts'
+import type { Manifest } from '../../../src/format/manifest-types.ts'
 import { APACHE_USER, startApache } from './apache.ts'
 import { freePort } from './free-port.ts'
 import { startNginxSites } from './nginx.ts'
 import { type Emitted, emitInto, newPlace, type Place } from './place.ts'
 import { startProcess } from './server-process.ts'
 import { DEBIAN_PYTHON } from './venv.ts'
+import { startServe } from './zapp-serve.ts'
 
 const run = promisify(execFile)
 
@@ -168,6 +171,24 @@ function apache(name: string, target: string, flags: readonly string[], wsgi?: s
   }
 }
 
+const serve: PythonServer = {
+  name: 'zapp serve, Python',
+  async start(archive, mount, prepare = nothing) {
+    const port = await freePort()
+    const place = await newPlace()
+    // It runs many apps: the data of each is below its name.
+    const { name } = await manifestOf(archive)
+    const flags = await prepare({ ...place, data: join(place.data, name) })
+    return { port, ...(await startServe(archive, mount, place, port, ...flags)) }
+  },
+}
+
+async function manifestOf(file: string): Promise<Manifest> {
+  const archive = await openArchive(file)
+  await archive.close()
+  return archive.manifest
+}
+
 /** @param environment interpreters that have the current releases of the package index */
 export async function pythonServers(python: string): Promise<PythonServer[]> {
   const bin = join(python, '..')
@@ -175,6 +196,7 @@ export async function pythonServers(python: string): Promise<PythonServer[]> {
   const debian = DEBIAN_PYTHON
   const system = ['--python', debian]
   return [
+    serve,
     fromModule('wsgiref', debian, ['-c', WSGIREF]),
     itself('python FILE', debian),
     gunicorn('gunicorn 20 sync', debian, 1),
