@@ -1,10 +1,10 @@
 import { shellWord } from '../../format/shell-word.ts'
+import { access } from '../apache-access.ts'
 import { lines, steps } from '../lines.ts'
 import { onceSteps, redeployStep } from '../preparation.ts'
 import { titleOf } from '../python-script.ts'
 import { apacheString } from '../quote.ts'
 import type { EmitSettings, EmitSubject, EmittedFile } from '../subject.ts'
-import { access } from './mod-wsgi.ts'
 
 /**
  * A part of Apache's configuration that makes the archive a CGI script: the file itself, where it can be started and
@@ -23,7 +23,7 @@ export function cgi(subject: EmitSubject, settings: EmitSettings): EmittedFile[]
   const text = lines(
     steps(
       `${titleOf(subject)} as a CGI script of Apache`,
-      ...onceSteps(subject, settings),
+      ...onceSteps(settings),
       [isItself ? 'File' : 'Script', `chmod 755 ${shellWord(script)}`],
       ['Enable', `as /etc/apache2/conf-available/${name}: a2enmod cgid; a2enconf ${manifest.name}; apachectl graceful`],
       redeployStep(subject, isItself ? `chmod 755 ${shellWord(file)}` : ''),

@@ -1,4 +1,5 @@
 import { shellWord } from '../../format/shell-word.ts'
+import { address } from '../address.ts'
 import { lines, steps } from '../lines.ts'
 import { onceSteps, redeployStep } from '../preparation.ts'
 import { LOADER, loadOptions, titleOf } from '../python-script.ts'
@@ -15,7 +16,7 @@ export function gunicorn(subject: EmitSubject, settings: EmitSettings): EmittedF
   const text = lines(
     steps(
       `${titleOf(subject)} in gunicorn`,
-      ...onceSteps(subject, settings),
+      ...onceSteps(settings),
       ['As user', settings.user],
       ['Start', `${shellWord(python)} -m gunicorn -c ${shellWord(`${folder}/${name}`)}`],
       redeployStep(subject, `kill -HUP $(cat ${shellWord(pidfile)})`),
@@ -48,9 +49,4 @@ export function gunicorn(subject: EmitSubject, settings: EmitSettings): EmittedF
     ],
   )
   return [{ name, text }]
-}
-
-/** As it stands in a URL. */
-export function address(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -1,8 +1,9 @@
 import { shellWord } from '../../format/shell-word.ts'
+import { access } from '../apache-access.ts'
 import { lines, steps } from '../lines.ts'
 import { onceSteps, redeployStep } from '../preparation.ts'
 import { environmentOf, pythonScript, scriptName, titleOf } from '../python-script.ts'
-import { apacheLiteral, apacheString } from '../quote.ts'
+import { apacheString } from '../quote.ts'
 import type { EmitSettings, EmitSubject, EmittedFile } from '../subject.ts'
 
 /**
@@ -20,7 +21,7 @@ export function modWsgi(subject: EmitSubject, settings: EmitSettings): EmittedFi
   const text = lines(
     steps(
       `${titleOf(subject)} in Apache with mod_wsgi, ${daemon ? 'daemon processes' : 'embedded'}`,
-      ...onceSteps(subject, settings),
+      ...onceSteps(settings),
       ['Enable', `as /etc/apache2/conf-available/${name}: a2enmod wsgi; a2enconf ${manifest.name}; apachectl graceful`],
       redeployStep(subject, daemon ? `touch ${shellWord(script)}` : 'apachectl graceful'),
     ),
@@ -38,15 +39,4 @@ export function modWsgi(subject: EmitSubject, settings: EmitSettings): EmittedFi
     ),
   )
   return [{ name, text }, pythonScript(subject, settings)]
-}
-
-/** Lets one file of a folder answer requests. */
-export function access(folder: string, file: string, ...settings: readonly string[]): string[] {
-  return [
-    `<Directory ${apacheLiteral(folder)}>`,
-    `  <Files ${apacheLiteral(file)}>`,
-    ...['Require all granted', ...settings].map((line) => `    ${line}`),
-    '  </Files>',
-    '</Directory>',
-  ]
 }

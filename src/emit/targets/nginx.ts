@@ -1,8 +1,8 @@
+import { address } from '../address.ts'
 import { lines, steps } from '../lines.ts'
 import { titleOf } from '../python-script.ts'
 import { nginxString } from '../quote.ts'
 import type { EmitSettings, EmitSubject, EmittedFile } from '../subject.ts'
-import { address } from './gunicorn.ts'
 
 /** A site of nginx: in front of `zapp serve`, gunicorn or any HTTP server, or with `uwsgi` in front of uWSGI. */
 export function nginx(subject: EmitSubject, settings: EmitSettings): EmittedFile[] {

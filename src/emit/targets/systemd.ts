@@ -18,7 +18,7 @@ export function systemd(subject: EmitSubject, settings: EmitSettings): EmittedFi
   const text = lines(
     steps(
       `${titleOf(subject)}, served by zapp`,
-      ...onceSteps(subject, settings),
+      ...onceSteps(settings),
       ['Enable', `as /etc/systemd/system/${name}: systemctl enable --now ${shellWord(name)}`],
       redeployStep(subject, ''),
       ['Log', `journalctl -u ${shellWord(name)}`],
@@ -41,7 +41,7 @@ export function systemd(subject: EmitSubject, settings: EmitSettings): EmittedFi
     'KillMode=mixed',
     'UMask=0027',
     ...HARDENING,
-    `ReadWritePaths=${[cache, ...(manifest.data.size > 0 ? [data] : [])].map(systemdWord).join(' ')}`,
+    `ReadWritePaths=${[cache, data].map(systemdWord).join(' ')}`,
     '',
     '[Install]',
     'WantedBy=multi-user.target',

@@ -1,10 +1,10 @@
 import { shellWord } from '../../format/shell-word.ts'
+import { address } from '../address.ts'
 import { lines, steps } from '../lines.ts'
 import { onceSteps, redeployStep } from '../preparation.ts'
 import { environmentOf, pythonScript, scriptName, titleOf } from '../python-script.ts'
 import { uwsgiValue } from '../quote.ts'
 import type { EmitSettings, EmitSubject, EmittedFile } from '../subject.ts'
-import { address } from './gunicorn.ts'
 
 /** An ini file of uWSGI 2.0, which is a vassal of its Emperor as well, and the script that it loads. */
 export function uwsgi(subject: EmitSubject, settings: EmitSettings): EmittedFile[] {
@@ -16,7 +16,7 @@ export function uwsgi(subject: EmitSubject, settings: EmitSettings): EmittedFile
   const text = lines(
     steps(
       `${titleOf(subject)} in uWSGI`,
-      ...onceSteps(subject, settings),
+      ...onceSteps(settings),
       ['As user', user],
       ['Start', `uwsgi --ini ${shellWord(`${folder}/${name}`)}`],
       redeployStep(subject, ''),
