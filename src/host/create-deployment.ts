@@ -1,10 +1,10 @@
-import { runsInProcess } from '../runtimes/start-entries.ts'
 import type { Deployment } from './deployment.ts'
 import type { FoundApp } from './front/request-server.ts'
 import type { Front } from './front.ts'
 import { InProcess, type InProcessOptions } from './in-process.ts'
 import type { StoredApp } from './prepare.ts'
 import { Isolated } from './workers/isolated.ts'
+import { hasWorkers } from './workers/launch.ts'
 
 /**
  * Code of an app never runs in the host's own process. Static sites have none, and programs have processes of their own:
@@ -16,7 +16,7 @@ export function createDeployment(
   app: FoundApp,
   front: Front,
 ): Deployment {
-  if (!runsInProcess(stored.archive.manifest)) return new InProcess(stored, options)
+  if (!hasWorkers(stored.archive.manifest)) return new InProcess(stored, options)
   return new Isolated(stored, {
     ...options,
     onAccess: (record) => front.log(record.app === '-' ? record : { ...record, app: app.id, version: app.version }),

@@ -86,9 +86,9 @@ export class PythonWorker implements Supervised, Upstream {
     const socketPath = join(folder, 's')
     this.target = { socketPath }
     this.#process = new OwnProcess({
-      argv: argvOf(spec, socketPath),
+      argv: pythonArgv(spec, socketPath),
       cwd: spec.tree,
-      env: { ...spec.env, PYTHONPATH: LOADER },
+      env: { ...spec.env, PYTHONPATH: PYTHON_LOADER },
       third: 'ipc',
       onLine: spec.onLine,
     })
@@ -192,7 +192,7 @@ export class PythonWorker implements Supervised, Upstream {
 const DRAINED_MS = 2000
 
 /** The folder that holds the Python package `zapp`, in the sources and in the package that is published. */
-const LOADER = fileURLToPath(new URL('../../python', import.meta.url))
+export const PYTHON_LOADER = fileURLToPath(new URL('../../python', import.meta.url))
 
 /**
  * As `python -m zapp` would, but without the working folder on the module path: that is the app's, and a file of its own
@@ -200,7 +200,11 @@ const LOADER = fileURLToPath(new URL('../../python', import.meta.url))
  */
 const MAIN = 'import sys; del sys.path[0]; from zapp.__main__ import main; sys.exit(main())'
 
-function argvOf(spec: PythonWorkerSpec, socketPath: string): [string, ...string[]] {
+/** How a worker is called that listens on a Unix socket; PYTHONPATH has to be {@link PYTHON_LOADER}. */
+export function pythonArgv(
+  spec: Omit<PythonWorkerSpec, 'env' | 'timeout' | 'onLine' | 'name'>,
+  socketPath: string,
+): [string, ...string[]] {
   const { python, file, tree, entry, mount, threads, maxRequests, server } = spec
   return [
     python,

@@ -29,9 +29,9 @@ export interface PythonContext {
 /** How long a worker may take to import the app where the manifest has no health check with a time of its own. */
 const START_MS = 30_000
 /** So that one answers while the other is started again; each holds the app in memory, so no more than that. */
-const WSGI_PROCESSES = 2
+export const WSGI_PROCESSES = 2
 /** As mod_wsgi and waitress have it, near enough: an app waits for its database more than it computes. */
-const THREADS = 4
+export const THREADS = 4
 /** An ASGI app has all its requests on one event loop, which is for its server to limit. */
 const ASGI_CAPACITY = 1000
 

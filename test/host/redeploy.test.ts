@@ -41,6 +41,17 @@ const app = (version: string) => ({
     }`,
 })
 
+const pythonApp = (version: string) => ({
+  'app.py': `import hashlib
+def application(environ, start_response):
+    start_response('200 OK', [('X-Version', '${version}'), ('Content-Type', 'text/plain')])
+    if environ['PATH_INFO'] == '/big':
+        return [b'x' * ${10 * MB}]
+    body = environ['wsgi.input'].read()
+    return [b'${version}' if environ['REQUEST_METHOD'] == 'GET' else hashlib.sha256(body).hexdigest().encode()]
+`,
+})
+
 /** A front with deployments that the test switches. */
 class Site {
   readonly records: AccessRecord[] = []
@@ -71,10 +82,11 @@ class Site {
 
   /** The new version is up before the old one is told to end. @returns resolves when the old one is gone */
   async deploy(mount: string, version: string, graceMs = 30_000): Promise<{ gone: Promise<void> }> {
+    const isPython = mount === '/python'
     const file = await makeArchive(
       await tmpDir(),
-      { entry: { ...entry.entry, websocket: true }, name: mount.slice(1) },
-      app(version),
+      { entry: isPython ? { type: 'wsgi', app: 'app:application' } : { ...entry.entry, websocket: true }, name: 'app' },
+      isPython ? pythonApp(version) : app(version),
     )
     const archive = await openArchive(file)
     const deployment = createDeployment(
@@ -190,6 +202,25 @@ describe('a redeploy', () => {
     process.kill(pid, 'SIGKILL')
     await expect.poll(() => site.pids('/a')).toEqual([])
     expect((await Talk.open(site.port).then((talk) => talk.ask(LAST))).body).toBe('a2')
+  })
+
+  it('fails no request of a Python app, on its own connections and on those that it shares with Node', async () => {
+    const site = await openSite()
+    await site.deploy('/a', 'a0')
+    await site.deploy('/python', 'p0')
+    const load = startLoad(site.port, [
+      ...Array.from({ length: 4 }, () => [isFrom('/python'), upload('/python', small, smallHash)]),
+      [isFrom('/a'), isFrom('/python'), upload('/a', small, smallHash), upload('/python', small, smallHash)],
+      [upload('/python', body, hash), download('/python')],
+    ])
+    for (let i = 1; i <= 2; i++) {
+      await (await site.deploy('/python', `p${i}`)).gone
+      const answered = load.requests
+      await expect.poll(() => load.requests, { timeout: 10_000 }).toBeGreaterThan(answered + 50)
+    }
+    expect((await load.stop()).failures).toEqual([])
+    // Each of them was told of, also those that Python answered on connections of its own.
+    expect(site.records.filter(({ target }) => target === '/python/').length).toBeGreaterThan(50)
   })
 
   it('an idle connection is answered by the new version, the old process is gone', async () => {

@@ -10,7 +10,7 @@ from ..wsgi import Application
 from .access_log import RecordLog
 from .channel import Channel
 from .child import catch_interrupts, catch_terminate, jittered, settle
-from .listener import Origin, listen_unix
+from .listener import BACKLOG, Origin, listen_unix
 from .respond import Responder, WsgiApp
 from .server import Server
 from .territory import Territory
@@ -94,7 +94,10 @@ class _Worker:
             self._server.adopt(sock, self._handed, str(message.get("head", "")).encode("latin-1"))
         elif kind == "listen" and sock is not None:
             sock.setblocking(False)
+            # The host has only bound it.
+            sock.listen(BACKLOG)
             self._server.acceptor.listen(sock, self._handed)
+            self._channel.say({"type": "listening"})
         elif kind == "territory":
             self._has_host = True
             self._server.connections.territory = Territory.of(message["territory"])

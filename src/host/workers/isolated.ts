@@ -7,7 +7,6 @@ import type { Health, Manifest } from '../../format/manifest-types.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
-import { workerPlace } from '../../runtimes/worker-environment.ts'
 import type { AccessRecord } from '../access-log.ts'
 import type { Connections, Deployment } from '../deployment.ts'
 import type { BoundHandle } from '../front/bind.ts'
@@ -15,21 +14,12 @@ import type { StoredApp } from '../prepare.ts'
 import { rawReply, refusal, sendReply } from '../reply.ts'
 import type { Territory } from '../territory.ts'
 import type { Lost } from './hand-over.ts'
-import { NodeWorker } from './node-worker.ts'
+import { type LaunchOptions, prepareLaunch } from './launch.ts'
+import { WorkerProcess } from './worker-process.ts'
 
-export interface IsolatedOptions {
-  readonly mount: string
-  /** Only names that the app declares. */
-  readonly config: Readonly<Record<string, string>>
-  readonly cache: string
-  readonly data: string | undefined
+export interface IsolatedOptions extends LaunchOptions {
   /** Instead of the manifest's. */
   readonly health?: Health | undefined
-  readonly workers?: Manifest['workers'] | undefined
-  /** Archives of earlier versions, the newest first. */
-  readonly earlier?: readonly string[]
-  /** Limit of the heap of each process, in MiB. Default: Node's. */
-  readonly heapMiB?: number
   readonly onError: (error: unknown, where: string) => void
   readonly onLog: (line: LogLine) => void
   readonly onAccess: (record: AccessRecord) => void
@@ -63,12 +53,13 @@ export class Isolated implements Deployment {
   readonly connections: Connections
   readonly #stored: StoredApp
   readonly #options: IsolatedOptions
-  readonly #supervisors: Supervisor<NodeWorker>[] = []
+  readonly #supervisors: Supervisor<WorkerProcess>[] = []
   readonly #deaths: number[] = []
   readonly #waiting = new Set<() => void>()
   #territory: Territory | undefined
   #shared: BoundHandle | undefined
   #phase: 'created' | 'up' | 'failed' | 'stopping' = 'created'
+  #release = async () => {}
   #onDied: (error: ZappError | undefined) => void = () => {}
 
   constructor(stored: StoredApp, options: IsolatedOptions) {
@@ -101,17 +92,15 @@ export class Isolated implements Deployment {
   }
 
   async start(): Promise<void> {
-    const { mount, config, cache, earlier = [], onError, onLog, onAccess, heapMiB } = this.#options
+    const { mount, onError, onLog, onAccess } = this.#options
     const { manifest } = this
-    const { data, env } = await workerPlace(manifest, config, this.#options.data)
-    const [entry = ''] = [...manifest.entries.values()].flatMap(({ type, name }) =>
-      type === 'node' || type === 'fetch' ? [name] : [],
-    )
+    const launcher = await prepareLaunch(this.#stored, this.#options)
+    this.#release = launcher.release
+    const { entry } = launcher
     const start = async (signal?: AbortSignal) => {
-      const worker = await NodeWorker.start(
+      const worker = await WorkerProcess.start(
         {
-          ...{ name: manifest.name, file: this.#stored.file, mount, config, cache, data, env, earlier },
-          execArgv: heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`],
+          ...{ name: manifest.name, app: mount || '/', launch: launcher.launch },
           timeout: START_MS + (this.#health?.timeout ?? 0),
           ...{ onLog, onError, onAccess },
           onLine: (stream, text) => onLog({ entry, stream, text }),
@@ -130,8 +119,7 @@ export class Isolated implements Deployment {
       this.#mourn(error instanceof Error ? error.message : String(error))
     }
     const onUp = () => this.#wake()
-    const { processes = 1 } = { ...manifest.workers, ...this.#options.workers }
-    const first = await Promise.allSettled(Array.from({ length: processes }, () => start()))
+    const first = await Promise.allSettled(Array.from({ length: launcher.processes }, () => start()))
     for (const one of first) {
       if (one.status === 'fulfilled') {
         this.#supervisors.push(new Supervisor({ start, onUp, onEnded, onFailed }, one.value))
@@ -168,6 +156,7 @@ export class Isolated implements Deployment {
     this.#wake()
     const stopped = this.#workers.map((worker) => worker.stop(graceMs))
     await Promise.all([...stopped, ...this.#supervisors.map((one) => one.close())])
+    await this.#release()
     await this.#stored.release()
     this.#onDied(undefined)
   }
@@ -176,12 +165,12 @@ export class Isolated implements Deployment {
     return this.#options.health ?? this.manifest.health
   }
 
-  get #workers(): NodeWorker[] {
+  get #workers(): WorkerProcess[] {
     return this.#supervisors.flatMap(({ current }) => current ?? [])
   }
 
   /** Those with the fewest connections on their way come first. */
-  #byLoad(): NodeWorker[] {
+  #byLoad(): WorkerProcess[] {
     const ready = this.#workers.filter(({ state }) => state === 'ready')
     const first = ready.shift()
     // The next time another one is the first among equals.
@@ -216,7 +205,7 @@ export class Isolated implements Deployment {
   }
 
   /** A process that in a moment answers. */
-  async #restarted(): Promise<NodeWorker | undefined> {
+  async #restarted(): Promise<WorkerProcess | undefined> {
     if (this.#phase !== 'up') return undefined
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, WAIT_MS)
@@ -255,7 +244,12 @@ export class Isolated implements Deployment {
 }
 
 /** What it answers, or why it does not. */
-function statusOf({ target }: NodeWorker, path: string, host: string, signal: AbortSignal): Promise<string | number> {
+function statusOf(
+  { target }: WorkerProcess,
+  path: string,
+  host: string,
+  signal: AbortSignal,
+): Promise<string | number> {
   return new Promise((resolve) => {
     const asked = request({ ...target, path, headers: { Host: host }, signal, agent: false })
     asked.once('response', (answer) => {

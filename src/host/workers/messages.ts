@@ -4,8 +4,8 @@ import type { AccessRecord } from '../access-log.ts'
 import type { Territory } from '../territory.ts'
 
 /*
- * What the host and a worker say to each other over Node's IPC channel, a JSON object a message. Workers in other languages
- * know `connection`, `drain`, `ready`, `failed`, `return` and `retire`.
+ * What the host and a worker say to each other over Node's IPC channel, a JSON object a message. Workers are written in
+ * other languages too: python/zapp/server/worker.py.
  */
 
 /** The first message. */
@@ -43,6 +43,8 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** It accepts connections by itself. */
   | { readonly type: 'listening' }
+  /** It has answered its number of requests, and wants to be replaced. */
+  | { readonly type: 'retire' }
   /** The last of its connections has gone. */
   | { readonly type: 'drained' }
   /** It ends then. */

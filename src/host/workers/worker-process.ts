@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { fail, ZappError } from '../../errors.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
@@ -14,14 +13,15 @@ import type { AccessRecord } from '../access-log.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { Territory } from '../territory.ts'
 import { HandOver, type Lost } from './hand-over.ts'
-import { type FromWorker, type StartMessage, type ToWorker, unpackRecord } from './messages.ts'
+import type { Launch } from './launch.ts'
+import { type FromWorker, type ToWorker, unpackRecord } from './messages.ts'
 
-export interface NodeWorkerSpec extends Omit<StartMessage, 'type' | 'socket'> {
+export interface WorkerSpec {
   /** What messages call it: the app. */
   readonly name: string
-  readonly env: Readonly<Record<string, string>>
-  /** For Node itself. */
-  readonly execArgv: readonly string[]
+  /** `/` for the root. */
+  readonly app: string
+  readonly launch: (socket: string) => Launch
   /** ms until it has to be ready. */
   readonly timeout: number
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
@@ -41,19 +41,21 @@ const ENDING_MS = 2000
 const FAILED_MS = 2000
 
 /**
- * A Node process that answers for one app, on connections that are handed to it and on a private socket.
+ * A process that answers for one app, on connections that are handed to it and on a private socket.
  *
  *     starting ── "ready" ──▶ ready ── stop() ──▶ draining ──▶ ended
  *        └── "failed", not in time ─────────────────────────────▲
  */
-export class NodeWorker implements Supervised, Upstream {
+export class WorkerProcess implements Supervised, Upstream {
   readonly ended: Promise<string>
+  /** Resolves when it has answered its number of requests. */
+  readonly worn: Promise<void>
   readonly target: Target
   /** Idle connections are ours to close. */
   readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64 })
   readonly freshAgent = this.agent
   state: 'starting' | 'ready' | 'draining' | 'ended' = 'starting'
-  readonly #spec: NodeWorkerSpec
+  readonly #spec: WorkerSpec
   readonly #process: OwnProcess
   readonly #connections: HandOver
   readonly #drained: Promise<void>
@@ -67,8 +69,8 @@ export class NodeWorker implements Supervised, Upstream {
    *
    * @throws ZappError what loading the app throws; ENTRY_LOAD where it ends or is not done in time. Nothing is left then
    */
-  static async start(spec: NodeWorkerSpec, signal?: AbortSignal): Promise<NodeWorker> {
-    const worker = new NodeWorker(spec, await privateFolder())
+  static async start(spec: WorkerSpec, signal?: AbortSignal): Promise<WorkerProcess> {
+    const worker = new WorkerProcess(spec, await privateFolder())
     try {
       await worker.#ready(signal)
       return worker
@@ -78,15 +80,15 @@ export class NodeWorker implements Supervised, Upstream {
     }
   }
 
-  private constructor(spec: NodeWorkerSpec, folder: string) {
+  private constructor(spec: WorkerSpec, folder: string) {
     this.#spec = spec
-    const { file, mount, config, cache, data, earlier } = spec
     const socket = join(folder, 's')
+    const { argv, cwd, env, start } = spec.launch(socket)
     this.target = { socketPath: socket }
     this.#process = new OwnProcess({
-      argv: [process.execPath, ...spec.execArgv, MAIN],
-      cwd: process.cwd(),
-      env: spec.env,
+      argv,
+      cwd,
+      env,
       third: 'ipc',
       onLine: spec.onLine,
     })
@@ -104,7 +106,10 @@ export class NodeWorker implements Supervised, Upstream {
       return how
     })
     this.#drained = this.#said('drained')
-    this.#say({ type: 'start', file, mount, config, cache, data, earlier, socket })
+    this.worn = new Promise((resolve) => {
+      this.#child.on('message', ({ type }: FromWorker) => type === 'retire' && resolve())
+    })
+    if (start) this.#say(start)
   }
 
   get pid(): number | undefined {
@@ -199,7 +204,7 @@ export class NodeWorker implements Supervised, Upstream {
         if (handle) onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
         break
       case 'access':
-        for (const record of message.records) onAccess(unpackRecord(record, this.#spec.mount || '/'))
+        for (const record of message.records) onAccess(unpackRecord(record, this.#spec.app))
         break
       case 'log':
         onLog(message.line)
@@ -246,5 +251,3 @@ export class NodeWorker implements Supervised, Upstream {
 
 /** The largest delay of a timer. */
 const MAX_MS = 2 ** 31 - 1
-
-const MAIN = join(fileURLToPath(new URL('../../../bin', import.meta.url)), 'worker.js')

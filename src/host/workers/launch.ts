@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Manifest } from '../../format/manifest-types.ts'
+import { isPythonApp, preparePython } from '../../runtimes/prepare-python.ts'
+import { runsInProcess } from '../../runtimes/start-entries.ts'
+import { workerPlace } from '../../runtimes/worker-environment.ts'
+import { HOST_HONOURS } from '../honours.ts'
+import type { StoredApp } from '../prepare.ts'
+import type { StartMessage } from './messages.ts'
+
+export interface LaunchOptions {
+  readonly mount: string
+  /** Only names that the app declares. */
+  readonly config: Readonly<Record<string, string>>
+  readonly cache: string
+  readonly data: string | undefined
+  /** Instead of the manifest's. */
+  readonly workers?: Manifest['workers'] | undefined
+  /** Archives of earlier versions, the newest first. */
+  readonly earlier?: readonly string[]
+}
+
+/** How one process is started. */
+export interface Launch {
+  readonly argv: readonly [string, ...string[]]
+  readonly cwd: string
+  /** All of it. */
+  readonly env: Readonly<Record<string, string>>
+  /** What it is told first. */
+  readonly start?: StartMessage
+}
+
+/** How the processes of one version are started. */
+export interface Launcher {
+  readonly launch: (socket: string) => Launch
+  readonly processes: number
+  /** Whose output it is that they print. */
+  readonly entry: string
+  /** To be called when no process runs any more. */
+  release(): Promise<void>
+}
+
+/** Whether processes of ours answer for the whole app. What else there is are sites without code, and other programs. */
+export function hasWorkers(manifest: Manifest): boolean {
+  return runsInProcess(manifest) || isPythonApp(manifest)
+}
+
+/** @throws ZappError every need of a Python app that is not met; those of others are checked where they are loaded */
+export async function prepareLaunch({ archive, file }: StoredApp, options: LaunchOptions): Promise<Launcher> {
+  const { manifest } = archive
+  if (isPythonApp(manifest)) return preparePython(archive, file, { ...options, honours: HOST_HONOURS })
+  const { mount, config, cache, workers, earlier = [] } = options
+  const { data, env } = await workerPlace(manifest, config, options.data)
+  const [entry] = [...manifest.entries.values()].filter(({ type }) => type === 'node' || type === 'fetch')
+  return {
+    launch: (socket) => ({
+      argv: [process.execPath, MAIN],
+      cwd: process.cwd(),
+      env,
+      start: { type: 'start', file, mount, config, cache, data, earlier, socket },
+    }),
+    processes: workers?.processes ?? manifest.workers.processes ?? 1,
+    entry: entry?.name ?? '',
+    release: async () => {},
+  }
+}
+
+const MAIN = join(fileURLToPath(new URL('../../../bin', import.meta.url)), 'worker.js')

@@ -1,0 +1,79 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import type { Archive } from '../archive/archive.ts'
+import { fail, throwIfErrors } from '../errors.ts'
+import type { Manifest } from '../format/manifest-types.ts'
+import { dataLocation } from './cache-location.ts'
+import { resolveConfig } from './config.ts'
+import { thisProcess } from './container.ts'
+import { readBuildInfo, runTree } from './load.ts'
+import { checkNeeds } from './needs.ts'
+import { processEnvironment } from './program-spec.ts'
+import { PYTHON_LOADER, pythonArgv } from './python-worker.ts'
+import { THREADS, WSGI_PROCESSES } from './start-python.ts'
+
+export interface PreparePythonOptions {
+  readonly mount: string
+  readonly config: Readonly<Record<string, string>>
+  readonly cache: string
+  readonly data: string | undefined
+  /** Instead of the manifest's. */
+  readonly workers?: Manifest['workers'] | undefined
+  readonly honours: readonly string[]
+}
+
+export interface PythonApp {
+  readonly launch: (socket: string) => {
+    readonly argv: [string, ...string[]]
+    readonly cwd: string
+    readonly env: Readonly<Record<string, string>>
+  }
+  readonly processes: number
+  /** Its only entry. */
+  readonly entry: string
+  /** Lets go of the run tree. Once. */
+  release(): Promise<void>
+}
+
+/**
+ * One entry, of WSGI, on our own server: its workers answer for the whole app, static files among it. Only the loader of
+ * Node finds files of earlier versions, so an app with a route whose cache is "immutable" stays with that.
+ */
+export function isPythonApp({ entries, routes, workers }: Manifest): boolean {
+  const [entry, other] = [...entries.values()]
+  if (entry?.type !== 'wsgi' || other || workers.server !== undefined) return false
+  return !routes.some(({ cache }) => cache === 'immutable')
+}
+
+/**
+ * Checks what an app of {@link isPythonApp} needs, and unpacks it.
+ *
+ * @param file where workers find the archive
+ * @throws ZappError every unmet need at once; CACHE_*; IO
+ */
+export async function preparePython(archive: Archive, file: string, options: PreparePythonOptions): Promise<PythonApp> {
+  const { manifest } = archive
+  const { mount, cache, honours } = options
+  const [entry] = manifest.entries.values()
+  const config = await resolveConfig(manifest, options.config, thisProcess)
+  const build = await readBuildInfo(archive)
+  const needs = await checkNeeds(archive, { build, mount, container: thisProcess, hosted: true, honours })
+  throwIfErrors([...needs.findings, ...config.findings])
+  if (!entry || !needs.python) throw fail('INTERNAL', manifest.name, { reason: 'there is no Python for it' })
+  const python = needs.python.file
+  const home = resolve(options.data ?? (await dataLocation(manifest.name)))
+  const tree = await runTree(archive, { cache }, async () => home)
+  const { processes, threads = THREADS, maxRequests } = { ...manifest.workers, ...options.workers }
+  const spec = { python, file, tree: tree.root, mount, threads, ...(maxRequests === undefined ? {} : { maxRequests }) }
+  const env = await processEnvironment(entry.env, { manifest, tree, config: config.values, home })
+  return {
+    launch: (socket) => ({
+      argv: pythonArgv(spec, socket),
+      cwd: tree.root,
+      env: { ...env, PYTHONPATH: PYTHON_LOADER },
+    }),
+    processes: processes ?? Math.min(WSGI_PROCESSES, availableParallelism()),
+    entry: entry.name,
+    release: () => tree.release(),
+  }
+}
