@@ -116,7 +116,7 @@ class ArchiveMount implements Mount {
     return this.#inEarlier(route, request) ?? this.error(404, request, route.headers)
   }
 
-  /** A page that was open before a deploy asks for files of its own version (FORMAT.md §Static routes). */
+  /** A page that was open before a deploy asks for files of its own version (FORMAT.md §Routing). */
   #inEarlier(route: Route, request: MountRequest): Promise<ResponseAnswer> | undefined {
     if (route.cache !== 'immutable') return undefined
     for (const mount of this.#earlier) {

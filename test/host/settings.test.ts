@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readSettings } from '../../src/host/settings/read-settings.ts'
@@ -95,6 +95,12 @@ describe('a settings file', () => {
       'inside |/',
       expect.stringContaining('No apps yet'),
     ])
+  })
+
+  it('of the guide is right', async () => {
+    const guide = await readFile(join(import.meta.dirname, '../../docs/host.md'), 'utf8')
+    const [, example = ''] = /```json\n([\s\S]*?)```/.exec(guide) ?? []
+    expect(await readSettings(await settingsFile(example))).toMatchObject({ folders: ['/srv/apps'] })
   })
 
   it.each([

@@ -200,7 +200,7 @@ export class AppSlot {
 
   /** Ends everything; to be called when no request runs any more. */
   async close(): Promise<void> {
-    clearTimeout(this.#retry)
+    this.#endRetries()
     await this.#queue.catch(() => {})
     if (this.serving) this.#end(this.serving, 0, 'the host ends')
     for (const one of this.#draining) this.#end(one, 0, 'the host ends')
@@ -357,7 +357,6 @@ export class AppSlot {
 
   /** The state after an attempt. @param first what should serve */
   #conclude(first: Release | undefined): void {
-    clearTimeout(this.#retry)
     const [best] = this.candidates
     const { override } = this.record
     const passedOver = best && override?.over.includes(best.digest)
@@ -365,17 +364,27 @@ export class AppSlot {
     const error = first?.error ?? (passedOver ? undefined : best?.error) ?? reason
     if (!this.serving) this.#set('failed', error)
     else this.#set(error ? 'degraded' : 'live', error)
-    if (this.serving) this.#retryMs = FIRST_RETRY_MS
-    else if (best?.manifest || this.record.current) this.#retryLater()
+    if (this.serving) {
+      this.#endRetries()
+      this.#retryMs = FIRST_RETRY_MS
+    } else if (best?.manifest || this.record.current) {
+      this.#retryLater()
+    }
   }
 
   /** What it waits for, a database for instance, may come. */
   #retryLater(): void {
-    clearTimeout(this.#retry)
+    if (this.#retry) return
     this.#retry = setTimeout(() => {
+      this.#retry = undefined
       this.start().catch(() => {})
     }, this.#retryMs)
     this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS)
+  }
+
+  #endRetries(): void {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
   }
 
   #failed({ candidate }: Release, error: ZappError): false {
@@ -387,7 +396,7 @@ export class AppSlot {
   }
 
   async #remove(cause: string): Promise<void> {
-    clearTimeout(this.#retry)
+    this.#endRetries()
     const { view, record } = this
     this.#endServing(cause)
     this.#leave()
@@ -402,7 +411,7 @@ export class AppSlot {
   }
 
   #endServing(cause: string): void {
-    clearTimeout(this.#retry)
+    this.#endRetries()
     const { serving } = this
     this.serving = undefined
     if (!serving) return
@@ -430,7 +439,10 @@ export class AppSlot {
 
   async #update(change: { readonly [K in keyof AppRecord]?: AppRecord[K] | undefined }): Promise<void> {
     const { override, ...rest } = { ...this.record, ...change } as AppRecord
-    this.#records[this.id] = override ? { ...rest, override } : rest
+    const next = override ? { ...rest, override } : rest
+    // As after every start of the host: nothing has to be written.
+    if (JSON.stringify(next) === JSON.stringify(this.#records[this.id])) return
+    this.#records[this.id] = next
     await this.#context.state.save().catch((error) => this.#trouble(error, 'saving the state'))
   }
 
