@@ -5,6 +5,7 @@ import { judgeRequestPath } from '../mount/request-path.ts'
 import type { AccessRecord } from './access-log.ts'
 import type { Deployment } from './deployment.ts'
 import { type Bound, bind } from './front/bind.ts'
+import { limitConnections } from './front/descriptors.ts'
 import { peek } from './front/peek.ts'
 import type { Head } from './front/read-head.ts'
 import { type Found as Answer, RequestServer } from './front/request-server.ts'
@@ -64,6 +65,7 @@ export class Front {
   constructor(options: FrontOptions) {
     this.#options = options
     this.#here = new RequestServer(options)
+    limitConnections(this.#listener)
     this.#listener.on('connection', (socket) => this.#arrive(socket, NOTHING, false))
   }
 

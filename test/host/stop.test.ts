@@ -110,10 +110,16 @@ describe('zapp serve', () => {
     readonly exit: Promise<unknown[]>
   }
 
-  async function run(...args: string[]): Promise<Running> {
+  const run = (...args: string[]) => runWith('unlimited', ...args)
+
+  /** @param descriptors how many the process may have, as `ulimit -n` takes it */
+  async function runWith(descriptors: number | 'unlimited', ...args: string[]): Promise<Running> {
     const cli = join(import.meta.dirname, '../../bin/zapp.js')
     const dirs = ['--cache', join(stateDir, 'cache'), '--data', join(stateDir, 'data')]
-    const child = spawn(process.execPath, [cli, 'serve', ...dirs, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const limit = descriptors === 'unlimited' ? '' : `ulimit -n ${descriptors};`
+    const child = spawn('sh', ['-c', `${limit} exec "$@"`, 'sh', process.execPath, cli, 'serve', ...dirs, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     children.push(child)
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', (chunk) => {
@@ -164,6 +170,28 @@ describe('zapp serve', () => {
     child.kill('SIGTERM')
     expect(await exit).toEqual([0, null])
     await expect.poll(stderr).toContain('hello | last words\n')
+  })
+
+  it.each([
+    ['one app, which accepts by itself', 1],
+    ['a folder of apps', 2],
+  ])('R12: out of descriptors it goes on, and recovers: %s', async (_, count) => {
+    const dir = await tmpDir()
+    for (let i = 0; i < count; i++)
+      await putArchive(join(dir, `app${i}.zapp`), { ...entry, name: `app${i}` }, says('ok'))
+    const { port, exit, child } = await runWith(256, count === 1 ? join(dir, 'app0.zapp') : dir, '--port', '0')
+    const path = count === 1 ? '/' : '/app0/'
+    const sockets = await Promise.all(Array.from({ length: 500 }, () => open(port)))
+    for (const socket of sockets) socket.on('error', () => {}).write(request(path))
+    const ask = () =>
+      fetch(`http://127.0.0.1:${port}${path}`, { headers: { Connection: 'close' } }).then(
+        ({ status }) => status,
+        () => 0,
+      )
+    for (const socket of sockets) socket.destroy()
+    await expect.poll(ask, { timeout: 5000 }).toBe(200)
+    child.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
   })
 
   it('a second signal ends it at once', async () => {

@@ -5,6 +5,7 @@ import { type Finding, finding, ZappError } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
 import type { AccessRecord } from '../access-log.ts'
+import { limitConnections } from '../front/descriptors.ts'
 import { RequestServer } from '../front/request-server.ts'
 import { HOST_HONOURS } from '../honours.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
@@ -80,6 +81,7 @@ class Worker {
         if (!this.#returns.give(socket, bytes)) socket.destroy()
       },
     })
+    limitConnections(this.#accepting)
     this.#accepting.on('connection', (socket) => this.#held.adopt(socket, Buffer.alloc(0)))
   }
 
