@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { pack } from '../../src/pack/pack.ts'
 import { cli } from '../cli/helper.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -60,13 +60,9 @@ async function oddPlace(user?: string): Promise<Place & { readonly file: string;
   return { ...place, file, flags: ['--mount', '/a$&(b)', '--config', `VALUE=${VALUE}`, '--env-file', secrets] }
 }
 
-async function answers(port: number, server: { log(): string; stop(): Promise<void> }): Promise<void> {
-  try {
-    const { status, body } = await ask(port, '/a$&(b)', GET)
-    expect([status, body], server.log().slice(-3000)).toEqual([200, `${VALUE}|${VALUE}|/a$&(b)`])
-  } finally {
-    await server.stop()
-  }
+async function answers(port: number, server: { log(): string }): Promise<void> {
+  const { status, body } = await ask(port, '/a$&(b)', GET)
+  expect([status, body], server.log().slice(-3000)).toEqual([200, `${VALUE}|${VALUE}|/a$&(b)`])
 }
 
 describe('odd names and values arrive as they are', () => {
@@ -107,16 +103,15 @@ describe('odd names and values arrive as they are', () => {
   test('nginx', async () => {
     const place = await oddPlace()
     const socket = join(place.dir, 'a socket')
-    const behind = await startProcess([DEBIAN_PYTHON, '-c', HELLO, socket], { at: socket, cwd: place.dir })
+    await startProcess([DEBIAN_PYTHON, '-c', HELLO, socket], { at: socket, cwd: place.dir })
     const port = await freePort()
     const { file } = await emitInto(place, 'nginx', place.file, '--mount', '/a$&(b)', '--socket', socket)
     const site = (await readFile(file, 'utf8')).replace('127.0.0.1:80;', `127.0.0.1:${port};`)
     const front = await startNginxSites((await newPlace()).dir, port, site)
+    onTestFinished(front.stop)
     expect((await ask(port, '/a$&(b)', { method: 'GET', path: '/x%2F?y' })).body).toBe('/a$&(b)/x%2F?y')
     expect((await ask(port, '', { method: 'GET', path: '/a$&(b)' })).body).toBe('/a$&(b)')
     expect((await ask(port, '', { method: 'GET', path: '/a$&(b)c' })).status).toBe(404)
-    await front.stop()
-    await behind.stop()
   })
 
   test('systemd', async () => {
@@ -163,7 +158,6 @@ def application(environ, start_response):
   const env = { PYTHONPATH: `${file}:${file}/ZAPP-INF/lib` }
   const server = await startProcess(argv, { at: port, cwd: '/', env })
   const answer = await ask(port, '', GET).catch(String)
-  await server.stop()
   expect(answer, server.log()).toMatchObject({ status: 200, body: 'hello' })
 })
 
@@ -191,19 +185,17 @@ describe('an executable archive', () => {
     const { dir, cache } = await newPlace()
     const port = await freePort()
     const argv = [file, '--port', `${port}`, '--mount', '/own', '--cache', cache]
-    const server = await startProcess(argv, { at: port, cwd: dir })
+    await startProcess(argv, { at: port, cwd: dir })
     expect((await ask(port, '/own', GET)).body).toBe('/own')
-    await server.stop()
   })
 
-  test('is a CGI script of Apache, and nothing else is', async () => {
+  test('is a CGI script of Apache itself', async () => {
     const place = await newPlace(APACHE_USER)
     const emitted = await emitInto(place, 'cgi', file, '--mount', '/cgi-bin/self')
     expect(await readFile(emitted.file, 'utf8')).toContain(`ScriptAlias "/cgi-bin/self" "${file}"`)
     const apache = await startApache(place, emitted)
     const { status, body } = await ask(apache.port, '/cgi-bin/self', GET)
     expect([status, body], apache.log()).toEqual([200, '/cgi-bin/self'])
-    await apache.stop()
   })
 })
 
@@ -216,11 +208,10 @@ test('nginx in front of zapp serve', async () => {
     'a.js': 'module.exports = (req, res) => res.end(req.headers.host + (req.originalUrl ?? req.url))',
   })
   const { file } = await pack(project, { out: join(place.dir, 'web.zapp') })
-  const serve = await startServe(file, '/web', place, behind)
+  await startServe(file, '/web', place, behind)
   const emitted = await emitInto(place, 'nginx', file, '--mount', '/web', '-p', `${behind}`)
   const site = (await readFile(emitted.file, 'utf8')).replace('127.0.0.1:80;', `127.0.0.1:${port};`)
   const front = await startNginxSites((await newPlace()).dir, port, site)
+  onTestFinished(front.stop)
   expect((await ask(port, '/web', { method: 'GET', path: '/a%2Fb' })).body).toBe('shop.example/web/a%2Fb')
-  await front.stop()
-  await serve.stop()
 })

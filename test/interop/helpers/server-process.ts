@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
 import { accepts } from './free-port.ts'
 
 export interface ServerProcess {
@@ -8,7 +9,7 @@ export interface ServerProcess {
   /** Everything it has written. */
   log(): string
   signal(name: NodeJS.Signals): void
-  /** SIGTERM; SIGKILL, with an error, where that ends nothing in ten seconds. */
+  /** SIGTERM; SIGKILL, with an error, where that ends nothing. Idempotent. */
   stop(): Promise<void>
 }
 
@@ -21,7 +22,13 @@ export interface ProcessOptions {
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
 }
 
-/** Starts a server, and waits until it accepts connections. Rejects with its log where it ends before. */
+/** uWSGI gives a minute to a worker that is loading its app. */
+const GRACE = 75_000
+
+/**
+ * Starts a server, and waits until it accepts connections. Rejects with its log where it ends before. It ends with the
+ * test that has started it, if not earlier.
+ */
 export async function startProcess(argv: readonly string[], options: ProcessOptions): Promise<ServerProcess> {
   const { at, cwd, env = {}, user } = options
   const [program = '', ...args] = argv
@@ -38,23 +45,20 @@ export async function startProcess(argv: readonly string[], options: ProcessOpti
   ended.catch(() => {})
   const log = () => written.join('')
   await started(child, at, () => `${argv.join(' ')}: ${log()}`)
-  return {
-    pid: child.pid!,
-    log,
-    signal: (name) => child.kill(name),
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGTERM')
-      const late = new AbortController()
-      const timer = sleep(10_000, 'late', { signal: late.signal }).catch(() => 'in time')
-      const won = await Promise.race([ended.then(() => 'ended'), timer])
-      late.abort()
-      if (won !== 'late') return
-      child.kill('SIGKILL')
-      await ended
-      throw new Error(`${argv.join(' ')} did not end by SIGTERM: ${log()}`)
-    },
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGTERM')
+    const late = new AbortController()
+    const timer = sleep(GRACE, 'late', { signal: late.signal }).catch(() => 'in time')
+    const won = await Promise.race([ended.then(() => 'ended'), timer])
+    late.abort()
+    if (won !== 'late') return
+    child.kill('SIGKILL')
+    await ended
+    throw new Error(`${argv.join(' ')} did not end by SIGTERM: ${log()}`)
   }
+  onTestFinished(stop)
+  return { pid: child.pid!, log, signal: (name) => child.kill(name), stop }
 }
 
 async function started(child: ChildProcess, at: number | string, about: () => string): Promise<void> {
