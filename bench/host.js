@@ -39,7 +39,6 @@ const SERVERS = {
     const server = createServer(handler).listen(0, '127.0.0.1', () => tell(server))
   },
   'zapp serve, one app': async ({ folder, app }) => zapp(await archive(folder, app, 'one')),
-  'zapp serve, one app, log off': async ({ folder, app }) => zapp(await archive(folder, app, 'one'), false),
   async 'zapp serve, a folder'({ folder, app }) {
     await archive(join(folder, 'apps'), app, 'one')
     await archive(join(folder, 'apps'), app, 'two')
@@ -80,7 +79,7 @@ const CASES = {
   'plain, kept alive': {
     app: 'plain',
     url: '/one',
-    servers: ['node', 'zapp serve, one app', 'zapp serve, one app, log off', 'zapp serve, a folder'],
+    servers: ['node', 'zapp serve, one app', 'zapp serve, a folder'],
   },
   'plain, a connection for each request': {
     app: 'plain',
@@ -95,8 +94,8 @@ const CASES = {
   },
 }
 
-/** @param {string} path @param {boolean} [accessLog] */
-async function zapp(path, accessLog = true) {
+/** With an access log, which nobody keeps. @param {string} path */
+async function zapp(path) {
   const { serve } = await dist('host/serve.js')
   const { formatAccess } = await dist('host/access-log.js')
   const folder = join(tmpdir(), 'zapp-bench-cache')
@@ -104,7 +103,6 @@ async function zapp(path, accessLog = true) {
   const out = createWriteStream('/dev/null')
   const host = await serve({
     ...{ apps: [{ path }], port: 0, cache: join(folder, 'cache'), data: join(folder, 'data') },
-    ...(accessLog ? {} : { accessLog }),
     log: (/** @type {any} */ event) => {
       if (event.type === 'access') out.write(`${formatAccess(event.record)}\n`)
     },
