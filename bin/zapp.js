@@ -33,6 +33,8 @@ const onSignal = (/** @type {NodeJS.Signals} */ signal) => {
   stop.abort(signal)
 }
 for (const name of signals) process.on(name, onSignal)
+// Else Node would start its debugger on it, for everyone on this machine, while a host is not up yet.
+process.on('SIGUSR1', () => {})
 
 const code = await run(process.argv.slice(2), {
   stdout: process.stdout,
@@ -43,8 +45,8 @@ const code = await run(process.argv.slice(2), {
   passSignals(to) {
     passTo = to
   },
-  onHangup(to) {
-    process.on('SIGHUP', to)
+  onSignal(name, to) {
+    process.on(name, to)
   },
   version,
 })

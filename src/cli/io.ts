@@ -17,8 +17,8 @@ export interface Io {
   readonly signal: AbortSignal
   /** From now on signals are for `to` alone, each of them: for a command that only waits for another program. */
   passSignals(to: (signal: NodeJS.Signals) => void): void
-  /** From now on SIGHUP is for `to`, each of them. */
-  onHangup(to: () => void): void
+  /** From now on that signal is for `to`, each of them. */
+  onSignal(name: 'SIGHUP' | 'SIGUSR1', to: () => void): void
   /** The version that `zapp --version` prints. */
   readonly version: string
 }

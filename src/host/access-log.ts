@@ -20,18 +20,65 @@ export interface AccessRecord {
   readonly version: string
   /** The connection ended before the response did. */
   readonly aborted: boolean
+  /** The app was told it as X-Request-Id; `-` where no request was passed on or could be read. */
+  readonly id: string
+  /** As sent, one character per byte; `""` where there was none. */
+  readonly referer: string
+  readonly userAgent: string
 }
 
+export const ACCESS_FORMATS = ['zapp', 'common', 'combined', 'json'] as const
+export type AccessFormat = (typeof ACCESS_FORMATS)[number]
+
 /**
- * One line without its end, safe to print and to split at spaces outside of quotes: whatever the client sent is escaped.
+ * One line without its end, safe to print: whatever the client sent is escaped. All but `json` can be split at spaces
+ * outside of quotes.
  *
- *     2026-01-31T12:00:00.000Z 127.0.0.1 "GET /shop/ HTTP/1.1" 200 5123 3.2ms /shop
+ *     zapp      2026-01-31T12:00:00.000Z 127.0.0.1 "GET /shop/ HTTP/1.1" 200 5123 3.2ms /shop
+ *     common    127.0.0.1 - - [31/Jan/2026:12:00:00 +0000] "GET /shop/ HTTP/1.1" 200 5123
+ *     combined  as common, then "referer" "user agent"
+ *     json      {"time":"2026-01-31T12:00:00.000Z","id":"…","peer":"127.0.0.1","method":"GET",…}
  */
-export function formatAccess(record: AccessRecord): string {
-  const { time, peer, method, target, httpVersion, status, bytes, ms, app, aborted } = record
-  const line = method === '-' ? '-' : `${method} ${escapeField(target)} HTTP/${httpVersion}`
-  const words = [time.toISOString(), peer, `"${line}"`, status, bytes, `${ms.toFixed(1)}ms`, app]
-  return `${words.join(' ')}${aborted ? ' aborted' : ''}`
+export function formatAccess(record: AccessRecord, format: AccessFormat = 'zapp'): string {
+  return FORMATS[format](record)
+}
+
+const FORMATS: Readonly<Record<AccessFormat, (record: AccessRecord) => string>> = {
+  zapp(record) {
+    const { time, peer, status, bytes, ms, app, aborted } = record
+    const words = [time.toISOString(), peer, requestOf(record), status, bytes, `${ms.toFixed(1)}ms`, app]
+    return `${words.join(' ')}${aborted ? ' aborted' : ''}`
+  },
+  common,
+  combined: (record) => `${common(record)} ${quoted(record.referer)} ${quoted(record.userAgent)}`,
+  json(record) {
+    const { time, id, peer, method, target, httpVersion, status, bytes, ms, app, version, aborted } = record
+    const { referer, userAgent } = record
+    const request = { method, target, protocol: httpVersion === '-' ? '-' : `HTTP/${httpVersion}` }
+    const answer = { status, bytes, ms: Math.round(ms * 1000) / 1000, aborted, app, version }
+    const line = JSON.stringify({ time, id, peer, ...request, ...answer, referer, userAgent })
+    return line.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  },
+}
+
+/** The NCSA's format. Bytes are those of the whole response, as Apache's %O; 499 is nginx's word for a client that left. */
+function common(record: AccessRecord): string {
+  const { time, peer, status, bytes } = record
+  return `${peer} - - [${clockTime(time)}] ${requestOf(record)} ${status || 499} ${bytes}`
+}
+
+function requestOf({ method, target, httpVersion }: AccessRecord): string {
+  return method === '-' ? '"-"' : `"${method} ${escapeField(target)} HTTP/${httpVersion}"`
+}
+
+function quoted(field: string): string {
+  return `"${escapeField(field) || '-'}"`
+}
+
+/** `31/Jan/2026:12:00:00 +0000` */
+function clockTime(time: Date): string {
+  const [, day, month, year, clock] = time.toUTCString().split(' ')
+  return `${day}/${month}/${year}:${clock} +0000`
 }
 
 /** As nginx and Apache do: `\xHH` for quotes, backslashes and everything beyond printable ASCII. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { judgeRequestPath, type RequestPath } from '../mount/request-path.ts'
 import { isHostField } from '../runtimes/request-head.ts'
+import { newRequestId, peerOf } from './front/client.ts'
 import { type Reply, refusal } from './reply.ts'
 import { isWebSocket } from './upgrade.ts'
 
@@ -12,8 +13,8 @@ const MAX_TARGET = 8 * 1024
 
 /** Twice in one request these mean different things to different readers (Q01). */
 const ONCE: ReadonlySet<string> = new Set(['host', 'content-type', 'content-length', 'authorization'])
-/** Only the host may say who the client is and how it came (Q06); `Proxy` would become HTTP_PROXY (Q05). */
-const NEVER_FROM_CLIENTS = /^(?:proxy|forwarded|x-real-ip|x-forwarded-.*)$|_/
+/** Only the host may say who the client is, how it came, and which request this is (Q06); `Proxy` would become HTTP_PROXY (Q05). */
+const NEVER_FROM_CLIENTS = /^(?:proxy|forwarded|x-real-ip|x-request-id|x-forwarded-.*)$|_/
 /** Fields that frame or route the message; a client cannot have them dropped by naming them in Connection (Q07). */
 const NOT_PER_HOP: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'content-type'])
 /** Options of Connection that are no field names, and the one field that is needed for an upgrade. */
@@ -24,7 +25,7 @@ const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(['close', 'keep-alive', 
  * changes `req` so that it holds only what a client may say. What Node's parser refuses by itself
  * never comes here; what is wrong with a path is judged again by the mount, FORMAT.md §Request paths.
  */
-export function checkRequest(req: IncomingMessage): Checked {
+export function checkRequest(req: IncomingMessage, id: string = newRequestId()): Checked {
   const { method = '', url: target = '', rawHeaders: raw, httpVersion: version } = req
   if (version !== '1.1' && version !== '1.0') return refusal(505, 'This server speaks HTTP/1.1.')
   if (target.length > MAX_TARGET) return refusal(414, 'The address is too long.')
@@ -64,6 +65,7 @@ export function checkRequest(req: IncomingMessage): Checked {
   if (!target.startsWith('/')) req.url = (path.raw || '/') + path.query
   if (dropped.size > 0) dropFields(req, dropped)
   addForwarded(req, host)
+  addField(req, 'X-Request-Id', id)
   return { path }
 }
 
@@ -87,18 +89,12 @@ function dropFields(req: IncomingMessage, names: ReadonlySet<string>): void {
 
 /** What a reverse proxy tells: apps that trust one get the truth, and never a client's claim. */
 function addForwarded(req: IncomingMessage, host: string | undefined): void {
-  addField(req, 'X-Forwarded-For', peerOf(req))
-  addField(req, 'X-Forwarded-Proto', 'http')
+  addField(req, 'X-Forwarded-For', peerOf(req.socket))
+  addField(req, 'X-Forwarded-Proto', 'encrypted' in req.socket && req.socket.encrypted ? 'https' : 'http')
   if (host !== undefined) addField(req, 'X-Forwarded-Host', host)
 }
 
 function addField(req: IncomingMessage, name: string, value: string): void {
   req.rawHeaders.push(name, value)
   req.headers[name.toLowerCase()] = value
-}
-
-/** An IPv4 peer of a listener for both families is written as IPv4. */
-export function peerOf(req: Pick<IncomingMessage, 'socket'>): string {
-  const address = req.socket.remoteAddress ?? '-'
-  return address.startsWith('::ffff:') ? address.slice(7) : address
 }

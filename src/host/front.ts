@@ -5,6 +5,7 @@ import { judgeRequestPath } from '../mount/request-path.ts'
 import type { AccessRecord } from './access-log.ts'
 import type { Deployment } from './deployment.ts'
 import { type Bound, bind } from './front/bind.ts'
+import { peerOf, type Trust } from './front/client.ts'
 import { limitConnections } from './front/descriptors.ts'
 import { peek } from './front/peek.ts'
 import type { Head } from './front/read-head.ts'
@@ -20,6 +21,8 @@ export interface FrontOptions {
    */
   readonly find: (path: string, method: string, host: string | undefined) => Found
   readonly log: (record: AccessRecord) => void
+  /** Of proxies: their connections stay here, because they carry requests of many clients. */
+  readonly trust?: Trust | undefined
   /** There is one app, and hardly ever another. */
   readonly single?: boolean
 }
@@ -66,7 +69,10 @@ export class Front {
     this.#options = options
     this.#here = new RequestServer(options)
     limitConnections(this.#listener)
-    this.#listener.on('connection', (socket) => this.#arrive(socket, NOTHING, false))
+    this.#listener.on('connection', (socket) => {
+      if (options.trust?.(peerOf(socket))) this.#here.adopt(socket, NOTHING)
+      else this.#arrive(socket, NOTHING, false)
+    })
   }
 
   /** @throws ZappError PORT_IN_USE, IO */

@@ -5,7 +5,8 @@ import type { AppView, StateChange } from './app-view.ts'
 
 /** What happens to an app, and each request. */
 export type HostEvent =
-  | { readonly type: 'access'; readonly record: AccessRecord }
+  /** `line`: as it is to be printed; undefined where it went into a file, or is not wanted. */
+  | { readonly type: 'access'; readonly record: AccessRecord; readonly line: string | undefined }
   | { readonly type: 'state'; readonly change: StateChange }
   /** The app answers requests. `ms`: from the start of loading. */
   | { readonly type: 'live'; readonly app: AppView; readonly ms: number }

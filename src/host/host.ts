@@ -80,6 +80,8 @@ export interface Host {
    * @throws ZappError with every mistake in its findings
    */
   reload(): Promise<void>
+  /** Goes on in new log files, where somebody has moved the old ones away. */
+  reopenLogs(): Promise<void>
   /**
    * Stops accepting, lets running requests finish for at most `drainMs` (default 10,000), then ends what is left.
    * A further call may shorten the wait: 0 ends everything at once.

@@ -37,6 +37,7 @@ export interface HostParts {
   readonly settingsOf: (id: string, manifest: Manifest) => Promise<AppSettings>
   readonly stopping: AbortSignal
   reload(): Promise<void>
+  reopenLogs(): Promise<void>
   close(options?: { readonly drainMs?: number }): Promise<void>
   admin(): AdminAddress | undefined
 }
@@ -170,6 +171,10 @@ export class RunningHost implements Host {
 
   reload(): Promise<void> {
     return this.#parts.reload()
+  }
+
+  reopenLogs(): Promise<void> {
+    return this.#parts.reopenLogs()
   }
 
   async close(options?: { readonly drainMs?: number }): Promise<void> {

@@ -8,6 +8,7 @@ import { fail } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
 import type { LogLine } from '../runtimes/load.ts'
+import type { AccessFormat } from './access-log.ts'
 import { type OpenAdmin, openAdmin } from './admin/open-admin.ts'
 import { Apps } from './apps.ts'
 import { type AppPlace, asZappError } from './candidate.ts'
@@ -17,10 +18,12 @@ import type { Runnable } from './deployments/app-slot.ts'
 import { archiveCommands } from './deployments/run-commands.ts'
 import { Events } from './events.ts'
 import { findAnswer, STARTING } from './find-answer.ts'
+import { trustIn } from './front/client.ts'
 import { Front } from './front.ts'
 import type { Host } from './host.ts'
 import type { HostEvent } from './host-event.ts'
 import { createLimiter } from './limiter.ts'
+import { HostLogs } from './logs/host-logs.ts'
 import { placeOf } from './names.ts'
 import type { StoredApp } from './prepare.ts'
 import { RunningHost } from './running-host.ts'
@@ -71,6 +74,8 @@ export interface ServeOptions {
   readonly admin?: { readonly host: string; readonly port: number }
   /** Follow the files: deploy what changes and what appears, take down what disappears. Default: with a state folder. */
   readonly watch?: boolean
+  /** How requests are logged. Default: the settings file's, else `zapp`. */
+  readonly accessLog?: AccessFormat | 'off'
   /** How long after a switch a version that dies is rolled back, ms. Default 10,000. */
   readonly watchMs?: number
   /** Everything worth saying, as data; the caller makes text of it. Must not throw. */
@@ -100,10 +105,12 @@ export async function serve(options: ServeOptions): Promise<Host> {
   const fileValues = options.envFile === undefined ? {} : await readEnvFile(options.envFile)
   const cache = await cacheLocation({ cache: options.cache })
   const host = options.host ?? settings?.listen?.host ?? '127.0.0.1'
+  const trust = trustIn(settings?.proxies ?? [])
   const port = options.port ?? settings?.listen?.port ?? 8080
   const { store, state, release } = await openState(options.state, cache)
   const stopping = new AbortController()
   const events = new Events()
+  const logs = new HostLogs(events)
   /** The one app that was asked for, if it is one. */
   const alone = roots.length === 1 && roots[0]?.kind !== 'folder'
   /** Until the mounts are known nobody can say whose a path is; until all is up `serve` may still throw. */
@@ -128,10 +135,12 @@ export async function serve(options: ServeOptions): Promise<Host> {
     watchMs: options.watchMs ?? WATCH_MS,
   })
   const front: Front = new Front({
-    single: alone,
+    // A process that accepted connections itself would not know whom to trust.
+    single: alone && !trust,
+    trust,
     find: (path, method, name) =>
       phase === 'reading' ? STARTING : findAnswer(apps, hostOf(settings, name), path, method, isLoopback(host)),
-    log: (record) => events.emit({ type: 'access', record }),
+    log: (record) => events.emit({ type: 'access', record, line: logs.access(record) }),
   })
   let watcher: Watcher | undefined
   let admin: OpenAdmin | undefined
@@ -217,7 +226,9 @@ export async function serve(options: ServeOptions): Promise<Host> {
   async function reload(): Promise<void> {
     if (file === undefined) return
     try {
-      settings = await readSettings(file)
+      const next = await readSettings(file)
+      await logs.use(next, options.accessLog)
+      settings = next
     } catch (failure) {
       events.emit({ type: 'reloaded', error: asZappError(failure) })
       throw failure
@@ -234,6 +245,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await apps.stop()
     events.journal.close()
     await admin?.close()
+    await logs.close()
     await release()
   }
 
@@ -244,6 +256,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
   }
 
   try {
+    await logs.use(settings, options.accessLog)
     const address = await front.listen(host, port)
     await start()
     phase = 'up'
@@ -255,6 +268,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
       settingsOf,
       stopping: stopping.signal,
       reload,
+      reopenLogs: () => logs.reopen(),
       close,
       admin: () => admin,
     })

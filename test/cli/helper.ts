@@ -47,7 +47,7 @@ export function startCli(argv: readonly string[], setting: Setting = {}) {
     env,
     signal: setting.signal ?? new AbortController().signal,
     passSignals: () => {},
-    onHangup: () => {},
+    onSignal: () => {},
     version: '9.9.9',
   })
   return { written, ended }

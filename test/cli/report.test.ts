@@ -14,7 +14,7 @@ async function report(thrown: unknown, { json = false, debug = false, signal = n
     env: {},
     signal,
     passSignals: () => {},
-    onHangup: () => {},
+    onSignal: () => {},
     version: '1.0.0',
   }
   return { code: await reportFailure(createUi(io, json), thrown, debug), ...written }

@@ -157,7 +157,7 @@ describe('python -m zapp worker', () => {
     const { records } = (await worker.message('access')) as unknown as { records: SentRecord[] }
     expect(unpackRecord(records[0]!, 'shop')).toMatchObject({
       ...{ peer: '127.0.0.1', method: 'GET', target: '/shop/', httpVersion: '1.1' },
-      ...{ status: 200, app: 'shop', aborted: false },
+      ...{ status: 200, app: 'shop', aborted: false, id: expect.stringMatching(/^[0-9a-f]{12}-\w+$/) },
     })
     // It is whole: whoever has it now can answer on it.
     worker.returned[0]?.end('HTTP/1.1 204 From the host\r\n\r\n')

@@ -75,8 +75,11 @@ class RecordLog:
         micros = round((time.time() - started) * 1_000_000)
         is_broken, is_own = int(connection.state == "broken"), int(app == "-")
         request = (_peer(connection), method, target, version)
-        record = [int(started * 1000), *request, status, _count(connection), micros, is_broken, is_own]
+        environ = connection.fields.environ if connection.fields else {}
+        told = (connection.request_id, environ.get("HTTP_REFERER", ""), environ.get("HTTP_USER_AGENT", ""))
+        record = [int(started * 1000), *request, status, _count(connection), micros, is_broken, is_own, *told]
         self._records.append(record)
+        connection.request_id = "-"
 
     def flush(self) -> None:
         if self._records:

@@ -54,6 +54,7 @@ class Connection:
         "sent",
         "_block",
         "template",
+        "request_id",
     )
 
     def __init__(self, sock: socket.socket, origin: "Origin", buffer: bytes = b""):
@@ -87,6 +88,8 @@ class Connection:
         self._block: Optional[bytes] = None
         #: What environ begins with in each request that has the same fields as the last one: most have.
         self.template: Optional[dict[str, Any]] = None
+        #: What the app is told as X-Request-Id, where nobody in front of us has said one.
+        self.request_id = "-"
 
     def parse(self) -> bool:
         """

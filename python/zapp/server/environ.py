@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -9,6 +11,11 @@ from ..wsgi import RAW_TARGET
 from .connection import Connection
 from .head import is_host
 from .refusal import Refusal
+
+
+#: Ids of other processes begin with something else.
+_ID_START = os.urandom(6).hex()
+_requests = itertools.count(1)
 
 
 def request_environ(connection: Connection, strip: str | None) -> dict[str, Any]:
@@ -21,6 +28,8 @@ def request_environ(connection: Connection, strip: str | None) -> dict[str, Any]
     line = connection.line
     assert line is not None
     environ = (connection.template or _template(connection)).copy()
+    if not connection.is_trusted:
+        connection.request_id = environ["HTTP_X_REQUEST_ID"] = f"{_ID_START}-{next(_requests):x}"
     method, target, minor = line
     if strip is not None and not connection.origin.is_trusted:
         path = judge_request_path(method, target, environ.get("HTTP_HOST"), strip)

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import type { ZappError } from '../../errors.ts'
 import { shellWord } from '../../format/shell-word.ts'
-import { formatAccess } from '../../host/access-log.ts'
+import { ACCESS_FORMATS, type AccessFormat } from '../../host/access-log.ts'
 import type { StateChange, VersionState } from '../../host/app-view.ts'
 import { type AppView, type Host, type HostEvent, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
 import { findRoot } from '../../host/sources.ts'
@@ -27,6 +27,7 @@ interface ServeFlags extends AppFlags {
   watch?: boolean
   state?: string
   settings?: string
+  accessLog?: AccessFormat | 'off'
   admin?: { host: string; port: number }
   json?: boolean
 }
@@ -40,6 +41,12 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
       .option('--watch', 'follow the files; a folder of apps is followed anyway')
       .option('--no-watch', 'do not')
       .option('--admin <address>', 'admin API and console: a port of 127.0.0.1, or <host>:<port>', parseAddress)
+      .addOption(
+        new Option('--access-log <format>', 'how requests are logged; default zapp').choices([
+          ...ACCESS_FORMATS,
+          'off',
+        ]),
+      )
       .option('--settings <file>', 'settings of the host and its apps: zapp.host.json')
       .option(
         '--state <dir>',
@@ -57,7 +64,7 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
             '',
             'A folder of apps is a host: what is copied there is deployed, what is deleted is',
             'taken down, and what served is served again after a restart. SIGHUP reads the',
-            'settings again.',
+            'settings again, SIGUSR1 opens the log files anew.',
           ],
           ['zapp serve shop-1.2.0.zapp', 'on http://127.0.0.1:8080/'],
           ['zapp serve . --watch', 'a project while it is written'],
@@ -76,7 +83,8 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
     const subject = await subjectOf(ui, files)
     return about(subject, async () => {
       const host = await serveApps({ ...options, log: createLog(ui) })
-      ui.io.onHangup(() => void host.reload().catch(() => {}))
+      ui.io.onSignal('SIGHUP', () => void host.reload().catch(() => {}))
+      ui.io.onSignal('SIGUSR1', () => void host.reopenLogs())
       try {
         await announce(ui, host, subject)
         if (!ui.io.signal.aborted) await once(ui.io.signal, 'abort')
@@ -91,7 +99,7 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
 }
 
 async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): Promise<ServeOptions> {
-  const { mount, host, port, watch, settings, admin, state = ui.io.env.ZAPP_STATE } = flags
+  const { mount, host, port, watch, settings, admin, accessLog, state = ui.io.env.ZAPP_STATE } = flags
   const roots = await Promise.all(files.map((file) => findRoot(ui.path(file)).catch(() => undefined)))
   const isHost = settings !== undefined || admin !== undefined || roots.some((root) => root?.kind === 'folder')
   const dir = state ? ui.path(state) : isHost ? await stateLocation() : undefined
@@ -103,6 +111,7 @@ async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): P
     ...(dir === undefined ? {} : { state: dir }),
     ...(admin === undefined ? {} : { admin }),
     ...(watch === undefined ? {} : { watch }),
+    ...(accessLog === undefined ? {} : { accessLog }),
     ...appOptions(ui, flags, 'serve'),
     env: ui.io.env,
   }
@@ -174,7 +183,7 @@ function createLog(ui: Ui): (event: HostEvent) => void {
   return (event) => {
     switch (event.type) {
       case 'access':
-        ui.warn(formatAccess(event.record))
+        if (event.line !== undefined) ui.warn(event.line)
         break
       case 'live':
         ui.warn(`${talk.green('live')}     ${idOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`)

@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { AccessRecord } from '../access-log.ts'
-import { checkRequest, peerOf } from '../check-request.ts'
+import { checkRequest } from '../check-request.ts'
 import type { Deployment } from '../deployment.ts'
 import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
 import { isWebSocket, replayWithoutUpgrade, watchStatus } from '../upgrade.ts'
+import { actAs, clientBehind, isRequestId, newRequestId, peerOf, type Trust } from './client.ts'
 import { stopReading } from './connection.ts'
 import { forget, leaveAt, requestBytes } from './leave.ts'
 
@@ -28,6 +29,8 @@ export interface RequestServerOptions {
    */
   readonly find: (path: string, method: string, host: string | undefined) => Found<Answers>
   readonly log: (record: AccessRecord) => void
+  /** Of proxies, which may say who the client is. Default: nobody may. */
+  readonly trust?: Trust | undefined
   /** Whether a request is for somebody else. Its connection then goes to {@link onLeave}, and all that was read with it. */
   readonly leaves?: (req: IncomingMessage) => boolean
   /** Takes a connection on which nothing runs, and what of it was read and not answered. */
@@ -67,6 +70,8 @@ export class RequestServer {
   readonly #running = new Set<ServerResponse>()
   readonly #upgraded = new Set<Duplex>()
   readonly #leaving = new WeakSet<IncomingMessage>()
+  /** Connections of trusted proxies, whose addresses they have only here. */
+  readonly #proxies = new WeakMap<Duplex, string>()
   /** Status that went out over an app's head, because the body of its request was none. */
   readonly #refused = new WeakMap<Duplex, number>()
   #phase: 'open' | 'leaving' | 'closing' = 'open'
@@ -144,7 +149,8 @@ export class RequestServer {
   #connection(socket: Socket): void {
     this.#sockets.add(socket)
     socket.once('close', () => this.#forget(socket))
-    const { leaves } = this.#options
+    const { leaves, trust } = this.#options
+    if (trust?.(peerOf(socket))) this.#proxies.set(socket, peerOf(socket))
     if (!leaves) return
     leaveAt(socket, (req) => {
       if (this.#phase !== 'leaving' && !leaves(req)) return false
@@ -171,8 +177,9 @@ export class RequestServer {
 
   #request(req: IncomingMessage, res: ServerResponse): void {
     const target = req.url ?? ''
-    const found = this.#find(req)
-    this.#follow(req, res, target, found)
+    const id = this.#identify(req)
+    const found = this.#find(req, id)
+    this.#follow(req, res, this.#logLater(req, id, target, found))
     if (this.#phase === 'closing') res.setHeader('Connection', 'close')
     if ('deployment' in found) {
       if (req.headers.expect !== undefined) res.writeContinue()
@@ -182,17 +189,25 @@ export class RequestServer {
     }
   }
 
-  #find(req: IncomingMessage): Found<Answers> {
-    const checked = checkRequest(req)
+  /** Whose request it is, as far as a proxy may say so. Proxies send one after the other. @returns its id */
+  #identify(req: IncomingMessage): string {
+    const proxy = this.#proxies.get(req.socket)
+    if (proxy === undefined || !this.#options.trust) return newRequestId()
+    const { 'x-forwarded-proto': scheme, 'x-request-id': id } = req.headers
+    actAs(req.socket, clientBehind(proxy, req, this.#options.trust), scheme === 'https')
+    return typeof id === 'string' && isRequestId(id) ? id : newRequestId()
+  }
+
+  #find(req: IncomingMessage, id: string): Found<Answers> {
+    const checked = checkRequest(req, id)
     // After a request that is not sound nothing on its connection can be trusted to be one.
     if (!('path' in checked)) return { ...checked, headers: { ...checked.headers, Connection: 'close' } }
     return this.#options.find(checked.path.decoded || '/', req.method ?? '', req.headers.host?.toLowerCase())
   }
 
   /** Logs the request when its response has ended, in whatever way. */
-  #follow(req: IncomingMessage, res: ServerResponse, target: string, found: Found<Answers>): void {
+  #follow(req: IncomingMessage, res: ServerResponse, log: (status: number, aborted: boolean) => void): void {
     const { socket } = req
-    const log = this.#logLater(req, target, found)
     const ended = () => {
       if (!this.#running.delete(res)) return
       const refused = this.#refused.get(socket)
@@ -207,11 +222,12 @@ export class RequestServer {
     if (res.socket === null) socket.once('close', ended)
   }
 
-  #logLater(req: IncomingMessage, target: string, found: Found<Answers>): (status: number, aborted: boolean) => void {
+  #logLater(req: IncomingMessage, id: string, target: string, found: Found<Answers>) {
     const { socket, method = '-', httpVersion } = req
-    const [time, start, before, peer] = [new Date(), performance.now(), socket.bytesWritten, peerOf(req)]
+    const [time, start, before, peer] = [new Date(), performance.now(), socket.bytesWritten, peerOf(socket)]
+    const { referer = '', 'user-agent': userAgent = '' } = req.headers
     const { id: app, version } = 'deployment' in found ? found.app : NO_APP
-    return (status, aborted) => {
+    return (status: number, aborted: boolean) => {
       const bytes = socket.bytesWritten - before
       this.#options.log({
         time,
@@ -225,6 +241,9 @@ export class RequestServer {
         app,
         version,
         aborted,
+        id,
+        referer,
+        userAgent,
       })
     }
   }
@@ -249,8 +268,9 @@ export class RequestServer {
 
   #switchProtocol(req: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = req.url ?? ''
-    const found = this.#find(req)
-    const log = this.#logLater(req, target, found)
+    const id = this.#identify(req)
+    const found = this.#find(req, id)
+    const log = this.#logLater(req, id, target, found)
     const status = watchStatus(socket)
     socket.once('close', () => {
       this.#upgraded.delete(socket)
@@ -327,11 +347,12 @@ export class RequestServer {
 
   /** Logs bytes that were no request. */
   #unreadLater(socket: Socket, status: number): () => void {
-    const [time, peer, before] = [new Date(), peerOf({ socket }), socket.bytesWritten]
+    const [time, peer, before] = [new Date(), peerOf(socket), socket.bytesWritten]
     return () => {
       const [bytes, ms] = [socket.bytesWritten - before, Date.now() - time.getTime()]
       const unread = { method: '-', target: '-', httpVersion: '-', app: '-', version: '', aborted: false }
-      this.#options.log({ time, peer, status, bytes, ms, ...unread })
+      const unsaid = { id: '-', referer: '', userAgent: '' }
+      this.#options.log({ time, peer, status, bytes, ms, ...unread, ...unsaid })
     }
   }
 

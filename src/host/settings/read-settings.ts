@@ -5,6 +5,7 @@ import { parseJson } from '../../format/json.ts'
 import { placed } from '../../format/manifest-parse.ts'
 import type { Broken } from '../../format/manifest-rule.ts'
 import { findMisshapes } from '../../format/manifest-shape.ts'
+import { parseNetwork } from '../front/client.ts'
 import { type SettingsSource, settingsSchema } from './settings-schema.ts'
 
 /** A settings file that passed every check. */
@@ -32,7 +33,12 @@ export async function readSettings(file: string): Promise<HostSettings> {
 
 type Rule = Pick<Broken, 'code' | 'at' | 'target' | 'expected' | 'got'>
 
-function brokenRules({ apps = {}, hosts = {} }: SettingsSource): Rule[] {
+function brokenRules({ apps = {}, hosts = {}, proxies = [] }: SettingsSource): Rule[] {
+  const strangers = proxies.flatMap((got, index): Rule[] => {
+    const expected = 'an address or a network like "10.0.0.0/8"'
+    if (parseNetwork(got)) return []
+    return [{ code: 'MANIFEST_VALUE', at: ['proxies', index], target: 'value', expected, got }]
+  })
   const secrets = Object.entries(apps).flatMap(([app, { secrets = {}, config = {} }]) =>
     Object.entries(secrets).flatMap(([name, { env, file }]): Rule[] => {
       const at = ['apps', app, 'secrets', name]
@@ -57,7 +63,7 @@ function brokenRules({ apps = {}, hosts = {} }: SettingsSource): Rule[] {
         : [{ code: 'MANIFEST_VALUE', at, target: 'value', expected: 'a name of one host only', got: alias }]
     }),
   )
-  return [...secrets, ...aliases]
+  return [...strangers, ...secrets, ...aliases]
 }
 
 async function bytesOf(file: string): Promise<Uint8Array> {

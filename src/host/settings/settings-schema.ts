@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as v from '../../format/manifest-values.ts'
+import { ACCESS_FORMATS } from '../access-log.ts'
 
 const { documented, optional } = v
 
@@ -51,6 +52,28 @@ const app = z.strictObject({
   workers: optional(workers, 'Instead of what the archive asks for.'),
 })
 
+const accessFormats = [...ACCESS_FORMATS, 'off'] as const
+
+const accessLog = z.strictObject({
+  format: optional(
+    z.enum(accessFormats, { error: `one of ${accessFormats.join(', ')}` }),
+    "Apache's and nginx's common or combined, an object of JSON a line, our own, or none.",
+    { default: 'zapp' },
+  ),
+  file: optional(filePath(), 'The file that requests are logged to. Without it they go to stderr.', {
+    example: '/var/log/zapp/access.log',
+  }),
+})
+
+const logs = z.strictObject({
+  access: optional(accessLog, 'The log of requests.'),
+  apps: optional(
+    filePath(),
+    'The folder that gets one file for each app, named as its archive would be, with what its programs print and what becomes of its versions.',
+    { example: '/var/log/zapp/apps' },
+  ),
+})
+
 const port = () => z.int({ error: PORT }).min(0, { error: PORT }).max(65_535, { error: PORT })
 const PORT = 'a port from 0 to 65535'
 
@@ -75,6 +98,11 @@ export const settingsSchema = documented(
       address(8081),
       'Where administrators reach the host with a browser, besides the socket in its state folder. The command line wins. Read when the host starts.',
     ),
+    proxies: optional(
+      z.array(z.string().min(1, { error: 'an address or a network' })),
+      'Addresses and networks of the proxies in front, which may say who the client is: X-Forwarded-For, X-Forwarded-Proto, X-Request-Id. Nobody else may. Read when the host starts.',
+      { example: ['127.0.0.1', '10.0.0.0/8'] },
+    ),
     hosts: optional(
       z.record(
         hostName(),
@@ -85,6 +113,7 @@ export const settingsSchema = documented(
       'Virtual hosts: the names of folders inside a watched folder. One without a dot in its name has to stand here.',
       { example: { 'shop.example': { aliases: ['www.shop.example'] } } },
     ),
+    logs: optional(logs, 'Logs. After SIGUSR1 files are opened anew, for logrotate.'),
     apps: optional(
       z.record(z.string(), documented(app, 'Settings of one app. They win over what its archive asks for.')),
       'Settings by app: its name in the manifest, or its id ("/shop", "shop.example/"), which wins where both stand here.',

@@ -69,6 +69,9 @@ export type SentRecord = readonly [
   aborted: number,
   /** The worker answered by itself: 1, else 0. */
   own: number,
+  id: string,
+  referer: string,
+  userAgent: string,
 ]
 
 export function packRecord({
@@ -82,6 +85,9 @@ export function packRecord({
   ms,
   app,
   aborted,
+  id,
+  referer,
+  userAgent,
 }: AccessRecord): SentRecord {
   const micros = Math.round(ms * 1000)
   return [
@@ -95,15 +101,19 @@ export function packRecord({
     micros,
     aborted ? 1 : 0,
     app === '-' ? 1 : 0,
+    id,
+    referer,
+    userAgent,
   ]
 }
 
 /** @param app the id; whoever knows the version adds it */
 export function unpackRecord(record: SentRecord, app: string): AccessRecord {
-  const [time, peer, method, target, httpVersion, status, bytes, micros, aborted, own] = record
+  const [time, peer, method, target, httpVersion, status, bytes, micros, aborted, own, id, referer, userAgent] = record
   return {
     ...{ time: new Date(time), peer, method, target, httpVersion, status, bytes },
     ...{ ms: micros / 1000, app: own === 1 ? '-' : app, version: '', aborted: aborted === 1 },
+    ...{ id, referer, userAgent },
   }
 }
 

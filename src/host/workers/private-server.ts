@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { Socket } from 'node:net'
 import type { App } from '../../runtimes/app.ts'
+import { actAs } from '../front/client.ts'
 
 /**
  * Answers what the host passes on over a private Unix socket. Who the client is stands in fields that the host has set;
@@ -23,10 +23,5 @@ export function createPrivateServer(app: App): Server {
 
 /** One request at a time is on a connection of ours. */
 function actAsClient({ socket, headers }: IncomingMessage): void {
-  define(socket, 'remoteAddress', headers['x-forwarded-for'])
-  define(socket, 'encrypted', headers['x-forwarded-proto'] === 'https')
-}
-
-function define(socket: Socket, name: string, value: unknown): void {
-  Object.defineProperty(socket, name, { value, configurable: true })
+  actAs(socket, headers['x-forwarded-for'] as string | undefined, headers['x-forwarded-proto'] === 'https')
 }

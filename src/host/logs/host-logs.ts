@@ -1,0 +1,81 @@
+import { join, resolve } from 'node:path'
+import { type AccessFormat, type AccessRecord, formatAccess } from '../access-log.ts'
+import type { Events } from '../events.ts'
+import type { LogEntry } from '../host.ts'
+import type { HostSettings } from '../settings/read-settings.ts'
+import { LogFile } from './log-file.ts'
+
+/** Where the logs of a host go, as its settings say: requests to be printed or into a file, apps' lines into files. */
+export class HostLogs {
+  readonly #onError: (error: unknown) => void
+  readonly #apps = new Map<string, LogFile>()
+  #access: LogFile | undefined
+  #format: AccessFormat | 'off' = 'zapp'
+  #folder: string | undefined
+
+  constructor(events: Events) {
+    this.#onError = (error) => events.emit({ type: 'error', app: '', name: '', error, where: 'writing a log' })
+    events.journal.listen((app, entry) => this.#add(app, entry))
+    events.subscribe((event) => {
+      if (event.type === 'removed') void this.#forget(event.app.id)
+    })
+  }
+
+  /** @param format wins over that of the settings. @throws ZappError IO: everything is as it was */
+  async use(settings: HostSettings | undefined, format: AccessFormat | 'off' | undefined): Promise<void> {
+    const { access, apps } = settings?.logs ?? {}
+    const within = (path: string) => resolve(settings?.folder ?? '', path)
+    const file = access?.file === undefined ? undefined : within(access.file)
+    const before = this.#access
+    if (before?.path !== file) {
+      const next = file === undefined ? undefined : new LogFile(file, this.#onError)
+      await next?.open()
+      this.#access = next
+      await before?.close()
+    }
+    this.#format = format ?? access?.format ?? 'zapp'
+    const folder = apps === undefined ? undefined : within(apps)
+    if (folder === this.#folder) return
+    this.#folder = folder
+    await Promise.all([...this.#apps.keys()].map((app) => this.#forget(app)))
+  }
+
+  /** Takes a request. @returns its line, where that is to be printed */
+  access(record: AccessRecord): string | undefined {
+    if (this.#format === 'off') return undefined
+    const line = formatAccess(record, this.#format)
+    if (!this.#access) return line
+    this.#access.add(line)
+    return undefined
+  }
+
+  /** Goes on in new files: somebody has moved the old ones away. */
+  async reopen(): Promise<void> {
+    await Promise.all([this.#access, ...this.#apps.values()].map((file) => file?.reopen()))
+  }
+
+  /** Resolves when everything is written. */
+  async close(): Promise<void> {
+    await Promise.all([this.#access, ...this.#apps.values()].map((file) => file?.close()))
+  }
+
+  #add(app: string, { time, version, entry, stream, text }: LogEntry): void {
+    if (this.#folder === undefined) return
+    const file = this.#apps.get(app) ?? new LogFile(join(this.#folder, fileOf(app)), this.#onError)
+    this.#apps.set(app, file)
+    const start = `${time.toISOString()} ${version || '-'} ${entry || '-'} ${stream} `
+    file.add(start + text.replaceAll('\n', `\n${start}`))
+  }
+
+  async #forget(app: string): Promise<void> {
+    const file = this.#apps.get(app)
+    this.#apps.delete(app)
+    await file?.close()
+  }
+}
+
+/** Named as archives are: `a#b.log`, `ROOT.log`, those of a virtual host in a folder of its name. */
+function fileOf(id: string): string {
+  const at = id.indexOf('/')
+  return join(id.slice(0, at), `${id.slice(at + 1).replaceAll('/', '#') || 'ROOT'}.log`)
+}
