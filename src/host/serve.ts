@@ -1,9 +1,5 @@
-import { rm } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openCache } from '../cache/cache.ts'
-import { makeLayout, makeTemp } from '../cache/layout.ts'
-import { trustFolder } from '../cache/trust.ts'
 import { fail } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
@@ -25,14 +21,12 @@ import type { HostEvent } from './host-event.ts'
 import { createLimiter } from './limiter.ts'
 import { HostLogs } from './logs/host-logs.ts'
 import { placeOf } from './names.ts'
+import { openState } from './open-state.ts'
 import type { StoredApp } from './prepare.ts'
 import { RunningHost } from './running-host.ts'
 import { type AppSettings, appSettings, appSource } from './settings/app-settings.ts'
 import { type HostSettings, readSettings } from './settings/read-settings.ts'
 import { findRoot, listSources, type Source } from './sources.ts'
-import { StateFile } from './state.ts'
-import { lockState } from './state-lock.ts'
-import { openStore, type Store } from './store.ts'
 import { type Watcher, watchApps } from './watch.ts'
 
 export type { AccessRecord } from './access-log.ts'
@@ -279,42 +273,6 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await close({ drainMs: 0 })
     throw error
   }
-}
-
-interface Opened {
-  readonly store: Store
-  readonly state: StateFile
-  release(): Promise<void>
-}
-
-/** Where copies and versions are kept: in the state folder, or until the end in the cache. */
-async function openState(dir: string | undefined, cacheDir: string): Promise<Opened> {
-  if (dir === undefined) {
-    const cache = await openCache({ dir: cacheDir })
-    const temporary = await makeTemp(await makeLayout(cache.dir))
-    const state = await StateFile.open()
-    const store = await openStore({ dir: temporary, keeps: keptBy(state) })
-    return { store, state, release: () => rm(temporary, { recursive: true, force: true }) }
-  }
-  const folder = resolve(dir)
-  // Its files are run as code.
-  await trustFolder(folder)
-  const lock = await lockState(folder)
-  try {
-    const state = await StateFile.open(join(folder, 'state.json'))
-    return {
-      state,
-      store: await openStore({ dir: join(folder, 'store'), keeps: keptBy(state) }),
-      release: lock.release,
-    }
-  } catch (error) {
-    await lock.release()
-    throw error
-  }
-}
-
-function keptBy({ state }: StateFile): (digest: string) => boolean {
-  return (digest) => Object.values(state.apps).some(({ versions }) => versions.some((one) => one.digest === digest))
 }
 
 /** A build that works at one mount only goes there. */

@@ -147,7 +147,9 @@ describe('--watch', () => {
     await putArchive(join(dir, 'b.zapp'), ...shop('1.0.0', 'b2'))
     await answers(served, '/b', 'b2')
     expect(
-      ofType(served, 'live').map((event) => 'app' in event && typeof event.app === 'object' && event.app.mount),
+      ofType(served, 'live')
+        .map((event) => 'app' in event && typeof event.app === 'object' && event.app.mount)
+        .sort(),
     ).toEqual(['/a', '/b', '/b'])
   })
 

@@ -9,6 +9,7 @@ import type { StoredApp } from '../prepare.ts'
 import type { AppSettings } from '../settings/app-settings.ts'
 import type { AppRecord, StateFile, VersionRecord } from '../state.ts'
 import type { Store } from '../store.ts'
+import { Draining } from './draining.ts'
 import { type Commands, Generation } from './generation.ts'
 import { keptRelease, type Release, releaseOf } from './release.ts'
 
@@ -49,10 +50,6 @@ export interface SlotContext {
   readonly watchMs: number
 }
 
-/** How long an old version may finish what it has begun, after a new one took over: long transfers are not cut short. */
-const DRAIN_MS = 30_000
-/** Versions that end what they have begun; the oldest is cut short for a further one (R08). */
-const MAX_DRAINING = 2
 /** The current version and those that one can go back to. */
 const KEPT = 3
 /** Digests, so that going back and forth migrates nothing twice. */
@@ -73,8 +70,7 @@ export class AppSlot {
   candidates: readonly Candidate[] = []
   serving: Generation | undefined
   readonly #context: SlotContext
-  readonly #draining = new Set<Generation>()
-  readonly #ending = new Set<Promise<void>>()
+  readonly #draining = new Draining((error) => this.#trouble(error, 'stopping'))
   #queue: Promise<unknown> = Promise.resolve()
   #state: AppState = 'starting'
   #since = new Date()
@@ -202,9 +198,8 @@ export class AppSlot {
   async close(): Promise<void> {
     this.#endRetries()
     await this.#queue.catch(() => {})
-    if (this.serving) this.#end(this.serving, 0, 'the host ends')
-    for (const one of this.#draining) this.#end(one, 0, 'the host ends')
-    await Promise.all(this.#ending)
+    if (this.serving) this.#draining.end(this.serving, 0, 'the host ends')
+    await this.#draining.close('the host ends')
   }
 
   /** One after the other. */
@@ -275,7 +270,7 @@ export class AppSlot {
       const migrated = await this.#context.limit(() => started.start(this.#context.stopping))
       if (migrated) await this.#update({ migrated: [release.digest, ...this.record.migrated].slice(0, MIGRATED) })
     } catch (error) {
-      if (generation) this.#end(generation, 0, 'it did not come up')
+      if (generation) this.#draining.end(generation, 0, 'it did not come up')
       release.error = asZappError(error)
       return this.#failed(release, release.error)
     }
@@ -314,7 +309,7 @@ export class AppSlot {
     this.#set(this.#state === 'starting' ? 'live' : this.#state)
     next.switchedTo(before)
     void next.deployment.died.then((error) => error && this.#died(next, error))
-    if (before) this.#drain(before, `${next.parts.version || 'another version'} took over`)
+    if (before) this.#draining.add(before, `${next.parts.version || 'another version'} took over`)
     const { digest, version } = release
     const { name } = next.manifest
     const kept = this.record.versions.filter((one) => one.digest !== digest)
@@ -416,25 +411,7 @@ export class AppSlot {
     this.serving = undefined
     if (!serving) return
     this.#context.onRoutes()
-    this.#drain(serving, cause)
-  }
-
-  #drain(generation: Generation, cause: string): void {
-    this.#draining.add(generation)
-    void this.#end(generation, DRAIN_MS, cause).then(() => this.#draining.delete(generation))
-    const [oldest] = this.#draining
-    if (this.#draining.size > MAX_DRAINING && oldest) {
-      this.#draining.delete(oldest)
-      void this.#end(oldest, 0, cause)
-    }
-  }
-
-  #end(generation: Generation, graceMs: number, cause: string): Promise<void> {
-    const ended = generation
-      .stop(graceMs, cause, (error) => this.#trouble(error, 'stopping'))
-      .finally(() => this.#ending.delete(ended))
-    this.#ending.add(ended)
-    return ended
+    this.#draining.add(serving, cause)
   }
 
   async #update(change: { readonly [K in keyof AppRecord]?: AppRecord[K] | undefined }): Promise<void> {
