@@ -25,7 +25,7 @@ async function running(server: string, archive: string, mount: string, prepare: 
   const started = await servers.find(({ name }) => name === server)!.start(archive, mount, prepare)
   try {
     await work(new Browser(started.port), mount, started)
-    rows.push(`${server}, at ${mount || '/'}: yes`)
+    rows.push(`${expect.getState().currentTestName}: yes`)
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : error}\n${started.log().slice(-3000)}`, {
       cause: error,
