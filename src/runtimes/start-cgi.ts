@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -12,6 +12,7 @@ import { type CgiEntry, createScriptTable, type ScriptMatch } from './cgi-script
 import { createLauncher } from './launcher.ts'
 import { NamedPipes } from './named-pipes.ts'
 import type { MountedRequest } from './place.ts'
+import { privateFolder } from './private-folder.ts'
 import { relayAnswer } from './relay-answer.ts'
 import { hasBody, isHostField } from './request-head.ts'
 import type { Outcome, RunningEntry } from './running-entry.ts'
@@ -51,7 +52,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
   const { name, timeout, concurrency } = entry
   const find = createScriptTable(entry, files)
   const place = { root: tree.root, documentRoot: join(tree.root, publicFolder(manifest)) }
-  const folder = await mkdtemp(join(tmpdir(), 'zapp-cgi-'))
+  const folder = await privateFolder(tmpdir())
   const pipes = await NamedPipes.make(folder, concurrency).catch(async (error: Error) => {
     await rm(folder, { recursive: true, force: true })
     throw fail('ENTRY_LOAD', name, { module: name, reason: `no pipes for its scripts: ${error.message}` }, error)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { ownIdentity } from '../../src/cache/process-id.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { buildProgram } from '../helpers/program.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -554,7 +555,8 @@ describe('processes', () => {
   })
 
   it('leave nothing: no zombies, no descriptors, no folders', async () => {
-    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('zapp-cgi-')).length
+    const ours = `zapp-${await ownIdentity()}-`
+    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith(ours)).length
     const before = folders()
     const { origin, app } = await serveScripts({ a: `${HEAD}; echo ok`, bad: 'exit 1', env: ENV })
     await ask(`${origin}/cgi-bin/env`, { method: 'POST', body: 'x' })
