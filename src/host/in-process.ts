@@ -26,7 +26,10 @@ export interface InProcessOptions {
 /** Ample for connecting to a database; an app that waits for ever must not keep the others waiting. */
 const START_MS = 30_000
 
-/** Runs an app inside the host's own process: quick to start, and it shares the host's memory, environment and fate. */
+/**
+ * Answers for an app in the host's own process, where none of its code runs: a static site, or programs that have
+ * processes of their own.
+ */
 export class InProcess implements Deployment {
   readonly manifest: Manifest
   readonly digest: string
