@@ -57,6 +57,7 @@ function toHttp(upstream: string, hasWebSockets: boolean): string[] {
       ? ['proxy_set_header Upgrade $http_upgrade;', 'proxy_set_header Connection $http_connection;']
       : ['proxy_set_header Connection "";']),
     'proxy_set_header Host $http_host;',
+    '# zapp serve believes this and the next where its settings say so: "proxies": ["127.0.0.1"]',
     'proxy_set_header X-Forwarded-For $remote_addr;',
     'proxy_set_header X-Forwarded-Proto $scheme;',
     'proxy_set_header X-Forwarded-Host $http_host;',
