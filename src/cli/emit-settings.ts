@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { EmitSettings } from '../emit/subject.ts'
+import type { HostSubject } from '../emit/targets/systemd-host.ts'
 import { TARGETS, type TargetName } from '../emit/targets.ts'
 import { finding, ZappError } from '../errors.ts'
 import { hint } from '../format/did-you-mean.ts'
@@ -35,6 +36,10 @@ const PORTS: Partial<Record<TargetName, number>> = { gunicorn: 8000, uwsgi: 8000
 const SERVE_PORT = 8080
 /** Debian's user for web servers. */
 const USER = 'www-data'
+/** Of a host: what it may read, a web server need not. */
+const HOST_USER = 'zapp'
+/** Flags of every target. */
+const ALWAYS = ['out', 'json', 'debug']
 
 /**
  * What the user said, with a default for everything else.
@@ -57,12 +62,12 @@ export function emitSettings(
   }
   return {
     mount: judgeMount(flags.mount ?? (base === 'any' ? '' : base)),
-    host: matching('--host', host, /^(?:[A-Za-z0-9.-]+|[0-9A-Fa-f:]+)$/),
+    host: address(host),
     port: port ?? PORTS[target] ?? SERVE_PORT,
     ...(socket === undefined ? {} : { socket: plain('--socket', ui.path(socket)) }),
     processes: flags.processes ?? workers.processes ?? PROCESSES,
     threads: flags.threads ?? workers.threads ?? THREADS,
-    user: matching('--user', user, /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/),
+    user: userName(user),
     cache: path('cache', `/var/cache/zapp-${name}`),
     data: path('data', `/var/lib/zapp-${name}`),
     config: given.values,
@@ -75,9 +80,22 @@ export function emitSettings(
   }
 }
 
+/** For a folder of apps: systemd says where everything is. @throws ZappError USAGE */
+export function hostEmitSettings(folder: string, flags: EmitFlags): HostSubject {
+  const [wrong] = Object.keys(flags).filter((flag) => !['host', 'port', 'user', ...ALWAYS].includes(flag))
+  if (wrong !== undefined) throw usage(`--${kebab(wrong)} means nothing for a folder of apps`, 'emit')
+  const { host, port, user = HOST_USER } = flags
+  return {
+    folder,
+    ...(host === undefined ? {} : { host: address(host) }),
+    ...(port === undefined ? {} : { port }),
+    user: userName(user),
+  }
+}
+
 /** An option that means nothing to the target would be believed to do something. */
 function checkFlags(target: TargetName, flags: EmitFlags): void {
-  const known: readonly string[] = ['mount', 'out', 'json', 'debug', ...TARGETS[target].options]
+  const known: readonly string[] = ['mount', ...ALWAYS, ...TARGETS[target].options]
   const [wrong] = Object.keys(flags).filter((flag) => !known.includes(flag))
   if (wrong !== undefined) throw usage(`--${kebab(wrong)} means nothing to ${target}`, 'emit')
   if (flags.socket !== undefined && (flags.host ?? flags.port) !== undefined) {
@@ -114,6 +132,14 @@ function givenConfig(declared: Manifest['config'], pairs: readonly string[]) {
 function unknown(name: string, names: readonly string[]): ZappError {
   const found = finding('CONFIG_UNKNOWN', '', { name, hint: hint(name, names) })
   return new ZappError(found)
+}
+
+function address(host: string): string {
+  return matching('--host', host, /^(?:[A-Za-z0-9.-]+|[0-9A-Fa-f:]+)$/)
+}
+
+function userName(user: string): string {
+  return matching('--user', user, /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/)
 }
 
 /** Most of the syntaxes have no way to say a line break, and a path or value that has one is a mistake or worse. */

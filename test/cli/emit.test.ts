@@ -72,6 +72,17 @@ describe('zapp emit', () => {
     expect([code, text]).toEqual([2, expect.stringContaining('SECRET_KEY is a secret, which is not printed')])
   })
 
+  it('makes a service of a whole host, for a folder of apps', async () => {
+    const text = await emit('systemd', dir, '-p', '80', '--user', 'web')
+    const serve = `ExecStart=zapp serve ${dir} --settings /etc/zapp/zapp.host.json --port 80 --state %S/zapp `
+    expect(text).toContain(serve)
+    expect(text).toMatch(/^Type=notify\n# .*\nNotifyAccess=all$/m)
+    expect(text).toMatch(/^ExecReload=kill -HUP \$MAINPID\nUser=web$/m)
+    const [code, refusal] = await refused('systemd', dir, '--cache', '/c')
+    expect([code, refusal]).toEqual([2, expect.stringContaining('--cache means nothing for a folder of apps')])
+    expect((await refused('gunicorn', dir))[0]).not.toBe(0)
+  })
+
   it('says which target can run what this one cannot', async () => {
     for (const target of ['gunicorn', 'uwsgi', 'mod_wsgi', 'cgi']) {
       const [code, text] = await refused(target, node)

@@ -5,10 +5,12 @@ import { InvalidArgumentError } from 'commander'
 import { openArchive } from '../../archive/archive.ts'
 import { emit as emitFiles } from '../../emit/emit.ts'
 import type { EmittedFile } from '../../emit/subject.ts'
+import { systemdHost } from '../../emit/targets/systemd-host.ts'
 import { TARGETS, type TargetName } from '../../emit/targets.ts'
 import { fail } from '../../errors.ts'
+import { findRoot } from '../../host/sources.ts'
 import { type CliCommand, collect, helpText, JSON_OPTION } from '../command.ts'
-import { type EmitFlags, emitSettings } from '../emit-settings.ts'
+import { type EmitFlags, emitSettings, hostEmitSettings } from '../emit-settings.ts'
 import { EXIT } from '../exit-codes.ts'
 import { about } from '../report.ts'
 import { safeText } from '../safe-text.ts'
@@ -44,6 +46,7 @@ export const emit: CliCommand<[target: TargetName, file: string], EmitFlags> = {
           ],
           ['zapp emit gunicorn shop.zapp --mount /shop', 'to look at'],
           ['zapp emit mod_wsgi shop.zapp -o /srv/apps', 'two files'],
+          ['zapp emit systemd /srv/apps', 'a whole host'],
           ['zapp emit nginx shop.zapp --socket /run/s --uwsgi', 'in front of uWSGI'],
         ),
       )
@@ -52,7 +55,9 @@ export const emit: CliCommand<[target: TargetName, file: string], EmitFlags> = {
   async run(ui, [target, file], flags) {
     const path = ui.path(file)
     if (/\p{Cc}/u.test(path)) throw usage(`the path must be of visible characters, got ${JSON.stringify(path)}`, 'emit')
+    const isHost = target === 'systemd' && (await findRoot(path).catch(() => undefined))?.kind === 'folder'
     const files = await about(archiveSubject(ui, file), async () => {
+      if (isHost) return systemdHost(hostEmitSettings(path, flags))
       const archive = await openArchive(path)
       try {
         const { manifest, entries } = archive

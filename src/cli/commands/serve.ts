@@ -15,6 +15,7 @@ import { formatTime } from '../format.ts'
 import { findingJson, renderFindings } from '../render-finding.ts'
 import { about } from '../report.ts'
 import { safeText } from '../safe-text.ts'
+import { ServiceManager } from '../service-manager.ts'
 import { archiveSubject, folderSubject, manifestSubject, NO_SUBJECT, type Subject } from '../subject.ts'
 import { renderTable } from '../table.ts'
 import type { Ui } from '../ui.ts'
@@ -83,14 +84,25 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
     const subject = await subjectOf(ui, files)
     return about(subject, async () => {
       const host = await serveApps({ ...options, log: createLog(ui) })
-      ui.io.onSignal('SIGHUP', () => void host.reload().catch(() => {}))
+      const manager = new ServiceManager(ui.io.env, process.pid, (error) =>
+        ui.warn(`${ui.talk.yellow('systemd')}  ${safeText(error.message)}`),
+      )
+      const ready = () => manager.ready(`${host.apps.length} apps at ${host.address.url}`)
+      ui.io.onSignal('SIGHUP', () => {
+        void manager.reloading()
+        // What is wrong with the settings is told as an event.
+        void host.reload().then(ready, ready)
+      })
       ui.io.onSignal('SIGUSR1', () => void host.reopenLogs())
       try {
         await announce(ui, host, subject)
+        void ready()
         if (!ui.io.signal.aborted) await once(ui.io.signal, 'abort')
         ui.say('stopping')
       } finally {
+        const told = manager.stopping()
         await host.close()
+        await told
       }
       // To be told to stop is how serving ends: no fault of anyone.
       return EXIT.done

@@ -30,16 +30,11 @@ export function systemd(subject: EmitSubject, settings: EmitSettings): EmittedFi
     'Wants=network-online.target',
     '',
     '[Service]',
+    ...SERVICE,
     `ExecStart=${words.map(systemdArgument).join(' ')}`,
     `User=${user}`,
     ...Object.entries(settings.config).map(([key, value]) => `Environment=${systemdWord(`${key}=${value}`)}`),
     secrets.length > 0 && [`# ${secrets.join(', ')}`, `EnvironmentFile=${systemdText(envFile)}`],
-    'Restart=on-failure',
-    '# Stopping waits for requests that run.',
-    'TimeoutStopSec=45s',
-    '# Its children go with it.',
-    'KillMode=mixed',
-    'UMask=0027',
     ...HARDENING,
     `ReadWritePaths=${[cache, data].map(systemdWord).join(' ')}`,
     '',
@@ -49,8 +44,21 @@ export function systemd(subject: EmitSubject, settings: EmitSettings): EmittedFi
   return [{ name, text }]
 }
 
+/** What every service of zapp says. */
+export const SERVICE = [
+  'Type=notify',
+  '# It tells through systemd-notify, which is another process.',
+  'NotifyAccess=all',
+  'Restart=on-failure',
+  '# Stopping waits for requests that run.',
+  'TimeoutStopSec=45s',
+  '# Its children go with it.',
+  'KillMode=mixed',
+  'UMask=0027',
+]
+
 /** systemd.exec(5). Not MemoryDenyWriteExecute: V8 compiles at run time. */
-const HARDENING = [
+export const HARDENING = [
   'NoNewPrivileges=yes',
   'CapabilityBoundingSet=',
   'ProtectSystem=strict',
