@@ -1,6 +1,8 @@
 import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
 import type { Server as PrivateServer } from 'node:http'
 import { createServer, type Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { type Finding, finding, ZappError } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
@@ -48,6 +50,8 @@ export async function work(channel: Channel): Promise<void> {
   asked.listen(start.socket)
   await once(asked, 'listening')
   await new Worker(channel, app, asked, say).run()
+  // The host does so too, unless it is gone (U01).
+  await rm(dirname(start.socket), { recursive: true, force: true })
 }
 
 class Worker {
