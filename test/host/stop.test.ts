@@ -52,6 +52,20 @@ async function begun(port: number, target: string, fields = ''): Promise<{ all: 
 }
 
 describe('close', () => {
+  it('answers 503 to who asks for its health, while what runs is finished', async () => {
+    const { file, finish } = await makeApp()
+    const { host } = await start(file, { state: await tmpDir(), admin: { host: '127.0.0.1', port: 0 } })
+    const health = async () => (await fetch(new URL('healthz', host.admin?.url))).status
+    expect(await health()).toBe(200)
+    const slow = await begun(host.address.port, '/slow')
+    const closed = host.close()
+    expect(await health()).toBe(503)
+    await finish()
+    expect(await slow.all).toMatch(/begun, [\s\S]*ended\r\n0\r\n\r\n$/)
+    await closed
+    expect(await rejection(health())).toBeDefined()
+  })
+
   it('lets running requests finish, tells them that it is the last, ends the idle, takes no more', async () => {
     const { file, finish } = await makeApp()
     const { host, events } = await start(file)
