@@ -23,11 +23,12 @@ export function addRemoteFlags(command: Command): Command {
 
 /** @throws ZappError USAGE, NOT_FOUND, IO */
 export async function openRemote(ui: Ui, { to, tokenFile }: RemoteFlags, command: string): Promise<Remote> {
-  const { ZAPP_TOKEN } = ui.io.env
+  const { ZAPP_TOKEN, ZAPP_STATE } = ui.io.env
   if (to !== undefined && !/^(?:https?:\/\/|unix:.)/.test(to)) {
     throw usage(`--to must be an http or https URL, or unix:<socket>, got ${JSON.stringify(to)}`, command)
   }
-  const state = to === undefined || tokenFile === undefined ? await stateLocation() : ''
+  const isLocal = to === undefined || tokenFile === undefined
+  const state = ZAPP_STATE ? ui.path(ZAPP_STATE) : isLocal ? await stateLocation() : ''
   const url = to ?? `unix:${join(state, ADMIN_SOCKET)}`
   const token =
     tokenFile === undefined && ZAPP_TOKEN

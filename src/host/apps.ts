@@ -132,7 +132,7 @@ export class Apps {
     for (const path of [...this.#candidates.keys()].filter((path) => !there.has(path))) {
       const left = this.#missingFor(path, isSeen(path))
       if (left > 0) again.push(left)
-      else await this.#forget(path)
+      else await this.forget(path)
     }
     await Promise.all(
       sources.map((source) =>
@@ -206,7 +206,8 @@ export class Apps {
     return since + GONE_MS - now
   }
 
-  async #forget(path: string): Promise<void> {
+  /** As if the file had never been there: the same bytes, copied there again, are deployed. */
+  async forget(path: string): Promise<void> {
     const one = this.#candidates.get(path)
     this.#changed = true
     this.#candidates.delete(path)

@@ -131,7 +131,10 @@ export class RunningHost implements Host {
     if (fixed) throw fail('APP_FIXED', slot.id, { source: fixed.source.path })
     const { view } = slot
     const manifest = slot.serving?.manifest ?? slot.candidates[0]?.manifest
-    for (const { source } of slot.candidates) await removeFile(source.path)
+    for (const { source } of slot.candidates) {
+      await removeFile(source.path)
+      await this.#parts.apps.forget(source.path)
+    }
     slot.candidates = []
     await slot.remove('it was undeployed')
     if (keepData) return

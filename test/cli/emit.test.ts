@@ -74,7 +74,7 @@ describe('zapp emit', () => {
 
   it('makes a service of a whole host, for a folder of apps', async () => {
     const text = await emit('systemd', dir, '-p', '80', '--user', 'web')
-    const serve = `ExecStart=zapp serve ${dir} --settings /etc/zapp/zapp.host.json --port 80 --state %S/zapp `
+    const serve = `ExecStart=zapp serve ${dir} --settings /etc/zapp/zapp.host.json --port 80 --state %S/zapp-host `
     expect(text).toContain(serve)
     expect(text).toMatch(/^Type=notify\n# .*\nNotifyAccess=all$/m)
     expect(text).toMatch(/^ExecReload=kill -HUP \$MAINPID\nUser=web$/m)

@@ -146,6 +146,18 @@ describe('a watched folder', () => {
     await expect.poll(() => served.host.apps, { timeout: 10_000 }).toEqual([])
   })
 
+  it('takes a file again that was undeployed, although its bytes are known', async () => {
+    const { file, served } = await inbox()
+    // The first time anything that changes makes the host look at everything.
+    for (let i = 0; i < 2; i++) {
+      const copy = `${file}.copy`
+      await copyFile(file, copy)
+      await served.host.undeploy('/site')
+      await rename(copy, file)
+      await becomes(served, 'old')
+    }
+  })
+
   it('goes by the bytes: the same date and size with other bytes is deployed, a new date alone is not (R17)', async () => {
     const { file, served } = await inbox()
     const date = new Date('2026-01-01T00:00:00Z')

@@ -22,7 +22,7 @@ export function systemdHost({ folder, host, port, user }: HostSubject): EmittedF
     ...['zapp', 'serve', folder, '--settings', SETTINGS],
     ...(host === undefined ? [] : ['--host', host]),
     ...(port === undefined ? [] : ['--port', String(port)]),
-    ...['--state', '%S/zapp', '--data', '%S/zapp/data', '--cache', '%C/zapp'],
+    ...['--state', '%S/zapp-host', '--data', '%S/zapp', '--cache', '%C/zapp'],
   ]
   const text = lines(
     steps(
@@ -50,7 +50,7 @@ export function systemdHost({ folder, host, port, user }: HostSubject): EmittedF
     `User=${user}`,
     '# Variables that "secrets" of the settings name.',
     'EnvironmentFile=-/etc/zapp/zapp.env',
-    'StateDirectory=zapp',
+    'StateDirectory=zapp-host zapp',
     'StateDirectoryMode=0700',
     'CacheDirectory=zapp',
     'CacheDirectoryMode=0700',
