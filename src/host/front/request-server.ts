@@ -116,9 +116,7 @@ export class RequestServer {
     this.#phase = 'closing'
     for (const res of this.#running) if (!res.headersSent) res.setHeader('Connection', 'close')
     for (const socket of this.#upgraded) socket.end()
-    this.#server.closeIdleConnections()
-    // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
-    for (const socket of this.#sockets) if (this.#isSilent(socket)) socket.destroy()
+    this.#endIdle()
     return this.#empty()
   }
 
@@ -213,7 +211,7 @@ export class RequestServer {
       const refused = this.#refused.get(socket)
       log(res.headersSent ? res.statusCode : (refused ?? 0), !res.writableFinished && refused === undefined)
       // The connection turns idle after this event.
-      if (this.#phase === 'closing') setImmediate(() => this.#server.closeIdleConnections())
+      if (this.#phase === 'closing') setImmediate(() => this.#endIdle())
       if (this.#phase === 'leaving') setImmediate(() => this.#dismissIdle())
     }
     this.#running.add(res)
@@ -284,8 +282,19 @@ export class RequestServer {
     }
   }
 
-  /** Takes out what is idle. What Node says is idle: it would end exactly these. */
+  #endIdle(): void {
+    this.#forIdle((socket) => socket.destroy())
+  }
+
   #dismissIdle(): void {
+    this.#forIdle((socket) => this.#dismiss(socket, Buffer.alloc(0)))
+  }
+
+  /**
+   * What is idle, now or when the client has taken an answer that it is slow to take: of such a connection Node says that
+   * it is idle as soon as the app has written everything.
+   */
+  #forIdle(work: (socket: Socket) => void): void {
     const idle: Socket[] = []
     for (const socket of this.#sockets) {
       socket.destroy = () => {
@@ -297,12 +306,12 @@ export class RequestServer {
     for (const socket of this.#sockets) {
       // Back to the method of its class.
       Reflect.deleteProperty(socket, 'destroy')
+      // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
       if (this.#isSilent(socket)) idle.push(socket)
     }
     for (const socket of idle) {
-      // An answer that the client is slow to take is still on its way.
-      if (socket.writableLength === 0) this.#dismiss(socket, Buffer.alloc(0))
-      else socket.once('drain', () => setImmediate(() => this.#dismissIdle()))
+      if (socket.writableLength === 0) work(socket)
+      else socket.once('drain', () => setImmediate(() => this.#forIdle(work)))
     }
   }
 
