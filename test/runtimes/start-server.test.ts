@@ -19,7 +19,7 @@ import { buildProgram } from '../helpers/program.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 
 /** Folders of private sockets. */
-const sockets = () => readdirSync(tmpdir()).filter((name) => /^zapp-[A-Za-z0-9]{6}$/.test(name))
+const sockets = () => readdirSync(tmpdir()).filter((name) => /^zapp-[0-9]+-[0-9]+-[0-9a-f]+-[A-Za-z0-9]{6}$/.test(name))
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
