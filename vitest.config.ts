@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/interop/**'],
+    exclude: ['test/interop/**', 'test/reliability/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // The runtimes set process.env and load modules by path: each test file has a process of its own.

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What a client asks for again and again, on one connection that it keeps. */
 export interface Task {
   readonly method: 'GET' | 'POST'
-  readonly target: string
+  /** A function where it follows from an answer before. */
+  readonly target: string | (() => string)
   readonly body?: Buffer
+  /** Before the next one is asked. Default: none, as much load as the machine gives. */
+  readonly pauseMs?: number
   /** Throws, or says what is wrong. */
   readonly check: (answer: LoadAnswer) => string | undefined
 }
@@ -51,16 +55,20 @@ export function startLoad(port: number, connections: readonly (readonly Task[])[
     let wire: Wire | undefined
     for (let i = 0; !stopped; i++) {
       const task = tasks[i % tasks.length]!
-      wire ??= await Wire.open(port)
+      const target = typeof task.target === 'string' ? task.target : task.target()
       try {
-        const answer = await wire.ask(task)
+        wire ??= await Wire.open(port)
+        const answer = await wire.ask({ ...task, target })
         requests++
         const wrong = task.check(answer)
-        if (wrong !== undefined) failures.push(`${task.method} ${task.target}: ${wrong}`)
+        if (wrong !== undefined) failures.push(`${task.method} ${target}: ${wrong}`)
+        if (task.pauseMs !== undefined) await sleep(task.pauseMs)
         if (answer.headers.get('connection') === 'close') throw new Error('the server ends the connection')
       } catch (error) {
-        if (!String(error).includes('the server ends')) failures.push(`${task.method} ${task.target}: ${error}`)
-        wire.close()
+        if (!String(error).includes('the server ends')) failures.push(`${task.method} ${target}: ${error}`)
+        // What cannot be reached is not asked without a pause: the failures are counted, not multiplied.
+        if (!wire) await sleep(20)
+        wire?.close()
         wire = undefined
       }
     }
@@ -81,6 +89,9 @@ export function startLoad(port: number, connections: readonly (readonly Task[])[
   }
 }
 
+/** Whoever waits as long waits for ever. */
+const SILENCE_MS = 45_000
+
 /** Reads answers that have a Content-Length or come in chunks. */
 class Wire {
   readonly #socket: Socket
@@ -97,6 +108,7 @@ class Wire {
 
   private constructor(socket: Socket) {
     this.#socket = socket
+    socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`)))
     socket.on('data', (chunk) => {
       this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk])
       this.#wake()
@@ -109,7 +121,7 @@ class Wire {
     this.#socket.destroy()
   }
 
-  async ask({ method, target, body }: Task): Promise<LoadAnswer> {
+  async ask({ method, target, body }: Task & { readonly target: string }): Promise<LoadAnswer> {
     const length = body ? `Content-Length: ${body.length}\r\n` : ''
     this.#socket.write(`${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${length}\r\n`)
     if (body) this.#socket.write(body)
