@@ -64,8 +64,7 @@ export function checkRequest(req: IncomingMessage, id: string = newRequestId()):
   // An absolute target names the same host as Host does: apps get the form that they know.
   if (!target.startsWith('/')) req.url = (path.raw || '/') + path.query
   if (dropped.size > 0) dropFields(req, dropped)
-  addForwarded(req, host)
-  addField(req, 'X-Request-Id', id)
+  addFields(req, host, id)
   return { path }
 }
 
@@ -88,13 +87,13 @@ function dropFields(req: IncomingMessage, names: ReadonlySet<string>): void {
 }
 
 /** What a reverse proxy tells: apps that trust one get the truth, and never a client's claim. */
-function addForwarded(req: IncomingMessage, host: string | undefined): void {
-  addField(req, 'X-Forwarded-For', peerOf(req.socket))
-  addField(req, 'X-Forwarded-Proto', 'encrypted' in req.socket && req.socket.encrypted ? 'https' : 'http')
-  if (host !== undefined) addField(req, 'X-Forwarded-Host', host)
-}
-
-function addField(req: IncomingMessage, name: string, value: string): void {
-  req.rawHeaders.push(name, value)
-  req.headers[name.toLowerCase()] = value
+function addFields({ socket, rawHeaders, headers }: IncomingMessage, host: string | undefined, id: string): void {
+  const [client, scheme] = [peerOf(socket), 'encrypted' in socket && socket.encrypted ? 'https' : 'http']
+  rawHeaders.push('X-Forwarded-For', client, 'X-Forwarded-Proto', scheme, 'X-Request-Id', id)
+  headers['x-forwarded-for'] = client
+  headers['x-forwarded-proto'] = scheme
+  headers['x-request-id'] = id
+  if (host === undefined) return
+  rawHeaders.push('X-Forwarded-Host', host)
+  headers['x-forwarded-host'] = host
 }

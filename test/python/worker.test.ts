@@ -150,14 +150,23 @@ describe('python -m zapp worker', () => {
     worker.child.send({ type: 'territory', territory: { mount: '/shop', below: ['/shop/admin'] } })
     const port = await handOver(worker)
     const [one, two] = [connect(port), connect(port)]
-    one.write('GET /shop/ HTTP/1.1\r\nHost: a\r\n\r\nGET /shop/admin/x HTTP/1.1\r\nHost: a\r\n\r\nrest')
+    one.write(
+      'GET /shop/ HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla\r\n\r\nGET /shop/admin/x HTTP/1.1\r\nHost: a\r\n\r\nrest',
+    )
     two.write('GET /shop/ HTTP/1.1\r\nHost: a\r\n\r\nGET /sho')
     expect(String(await once(one, 'data'))).toMatch(/^HTTP\/1\.1 200 /)
     expect((await worker.message('return')).head).toBe('GET /shop/admin/x HTTP/1.1\r\nHost: a\r\n\r\nrest')
-    const { records } = (await worker.message('access')) as unknown as { records: SentRecord[] }
-    expect(unpackRecord(records[0]!, 'shop')).toMatchObject({
+    const { texts, records } = (await worker.message('access')) as unknown as { texts: string[]; records: SentRecord[] }
+    expect(unpackRecord(records[0]!, texts, 'shop')).toMatchObject({
       ...{ peer: '127.0.0.1', method: 'GET', target: '/shop/', httpVersion: '1.1' },
-      ...{ status: 200, app: 'shop', aborted: false, id: expect.stringMatching(/^[0-9a-f]{12}-\w+$/) },
+      ...{
+        referer: '',
+        userAgent: 'Mozilla',
+        status: 200,
+        app: 'shop',
+        aborted: false,
+        id: expect.stringMatching(/^[0-9a-f]{12}-\w+$/),
+      },
     })
     // It is whole: whoever has it now can answer on it.
     worker.returned[0]?.end('HTTP/1.1 204 From the host\r\n\r\n')

@@ -62,8 +62,8 @@ class LineLog:
 class RecordLog:
     """For a host that writes the log of all its workers: what was answered on connections that it has handed over."""
 
-    def __init__(self, send: Callable[[list[list[Any]]], None]):
-        """:param send: gets records as src/host/workers/messages.ts has them"""
+    def __init__(self, send: Callable[[dict[str, list[Any]]], None]):
+        """:param send: gets ``texts`` and ``records`` as src/host/workers/messages.ts has them"""
         self._send = send
         self._records: list[list[Any]] = []
 
@@ -84,7 +84,10 @@ class RecordLog:
     def flush(self) -> None:
         if self._records:
             records, self._records = self._records, []
-            self._send(records)
+            texts: dict[str, int] = {}
+            for record in records:
+                record[-2:] = [texts.setdefault(text, len(texts)) for text in record[-2:]]
+            self._send({"texts": list(texts), "records": records})
 
 
 def _peer(connection: Connection) -> str:

@@ -63,7 +63,7 @@ class _Worker:
         name = options.archive.manifest.name
         self._responder = Responder(app, name, options.mount, strip=strip)
         self._server = Server(self._responder, options.threads)
-        self._records = RecordLog(lambda records: channel.say({"type": "access", "records": records}))
+        self._records = RecordLog(lambda records: channel.say({"type": "access", **records}))
         self._has_host = False
         many = options.threads > 1
         self._front = Origin("localhost", "80", multithread=many, multiprocess=True, is_trusted=True)

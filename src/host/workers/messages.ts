@@ -51,7 +51,8 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly findings: readonly Finding[] }
   /** With a socket, as `connection`. */
   | { readonly type: 'return'; readonly head: string }
-  | { readonly type: 'access'; readonly records: readonly SentRecord[] }
+  /** `texts`: what records name by its index, because in many of them it is the same. */
+  | { readonly type: 'access'; readonly texts: readonly string[]; readonly records: readonly SentRecord[] }
   | { readonly type: 'log'; readonly line: LogLine }
   | { readonly type: 'error'; readonly where: string; readonly error: SentError }
 
@@ -70,50 +71,32 @@ export type SentRecord = readonly [
   /** The worker answered by itself: 1, else 0. */
   own: number,
   id: string,
-  referer: string,
-  userAgent: string,
+  referer: number,
+  userAgent: number,
 ]
 
-export function packRecord({
-  time,
-  peer,
-  method,
-  target,
-  httpVersion,
-  status,
-  bytes,
-  ms,
-  app,
-  aborted,
-  id,
-  referer,
-  userAgent,
-}: AccessRecord): SentRecord {
-  const micros = Math.round(ms * 1000)
-  return [
-    time.getTime(),
-    peer,
-    method,
-    target,
-    httpVersion,
-    status,
-    bytes,
-    micros,
-    aborted ? 1 : 0,
-    app === '-' ? 1 : 0,
-    id,
-    referer,
-    userAgent,
-  ]
+/** @param texts those of the message, with their indices; it adds what is new */
+export function packRecord(record: AccessRecord, texts: Map<string, number>): SentRecord {
+  const { time, peer, method, target, httpVersion, status, bytes, ms, app, aborted, id, referer, userAgent } = record
+  const request = [time.getTime(), peer, method, target, httpVersion] as const
+  const [micros, isAborted, isOwn] = [Math.round(ms * 1000), aborted ? 1 : 0, app === '-' ? 1 : 0]
+  return [...request, status, bytes, micros, isAborted, isOwn, id, indexOf(referer, texts), indexOf(userAgent, texts)]
+}
+
+function indexOf(text: string, texts: Map<string, number>): number {
+  const known = texts.get(text)
+  if (known !== undefined) return known
+  texts.set(text, texts.size)
+  return texts.size - 1
 }
 
 /** @param app the id; whoever knows the version adds it */
-export function unpackRecord(record: SentRecord, app: string): AccessRecord {
+export function unpackRecord(record: SentRecord, texts: readonly string[], app: string): AccessRecord {
   const [time, peer, method, target, httpVersion, status, bytes, micros, aborted, own, id, referer, userAgent] = record
   return {
     ...{ time: new Date(time), peer, method, target, httpVersion, status, bytes },
     ...{ ms: micros / 1000, app: own === 1 ? '-' : app, version: '', aborted: aborted === 1 },
-    ...{ id, referer, userAgent },
+    ...{ id, referer: texts[referer] ?? '', userAgent: texts[userAgent] ?? '' },
   }
 }
 

@@ -63,6 +63,7 @@ class Worker {
   readonly #returns: HandOver
   readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
   readonly #records: SentRecord[] = []
+  #texts = new Map<string, number>()
   #flushing: NodeJS.Timeout | undefined
   #territory: Territory | undefined
   #draining: Promise<void> | undefined
@@ -158,7 +159,7 @@ class Worker {
   }
 
   #log(record: AccessRecord): void {
-    this.#records.push(packRecord(record))
+    this.#records.push(packRecord(record, this.#texts))
     if (this.#records.length >= MAX_RECORDS) void this.#flush()
     else this.#flushing ??= setTimeout(() => void this.#flush(), RECORDS_MS)
   }
@@ -166,7 +167,10 @@ class Worker {
   async #flush(): Promise<void> {
     clearTimeout(this.#flushing)
     this.#flushing = undefined
-    if (this.#records.length > 0) await this.#say({ type: 'access', records: this.#records.splice(0) })
+    if (this.#records.length === 0) return
+    const texts = [...this.#texts.keys()]
+    this.#texts = new Map()
+    await this.#say({ type: 'access', texts, records: this.#records.splice(0) })
   }
 }
 

@@ -204,7 +204,7 @@ export class WorkerProcess implements Supervised, Upstream {
         if (handle) onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
         break
       case 'access':
-        for (const record of message.records) onAccess(unpackRecord(record, this.#spec.app))
+        for (const record of message.records) onAccess(unpackRecord(record, message.texts, this.#spec.app))
         break
       case 'log':
         onLog(message.line)
