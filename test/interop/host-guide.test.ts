@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,11 +16,15 @@ import { type ServerProcess, startProcess } from './helpers/server-process.ts'
 
 /*
  * docs/host.md from "From nothing to a service" to "Upgrade and backup": every file that it prints is written, every
- * command is typed, in its order. Changed are the root of the file system, the ports, and the user; systemd is played by
- * the test: it starts what the unit says, in the folders that the unit asks for.
+ * command is typed, in its order. Changed are the root of the file system, the ports, and the name of the user; systemd is
+ * played by the test: it starts what the unit says, as that user, in the folders that the unit asks for.
  */
 
 const run = promisify(execFile)
+/** Else everything belongs to the one user that there is. */
+const isRoot = process.getuid?.() === 0
+/** Debian's nobody and nogroup. */
+const NOBODY = { uid: 65534, gid: 65534 }
 const GUIDE = readFileSync(join(import.meta.dirname, '../../docs/host.md'), 'utf8')
 
 interface Block {
@@ -69,6 +73,7 @@ beforeAll(async () => {
     'etc/logrotate.d',
     'var/lib',
     'var/log',
+    'var/cache',
     'var/backups',
   ]) {
     await mkdir(join(root, folder), { recursive: true, mode: 0o755 })
@@ -76,7 +81,7 @@ beforeAll(async () => {
   const programs = {
     zapp: `exec ${process.execPath} ${BIN} "$@"`,
     useradd: 'true',
-    sudo: 'shift 2; exec "$@"',
+    sudo: `shift 2; exec ${isRoot ? 'setpriv --reuid nobody --regid nogroup --clear-groups ' : ''}"$@"`,
     systemctl: `echo "$*" >> ${root}/systemctl\ncase "$1" in kill) kill -USR1 $(cat ${root}/main.pid);; esac`,
   }
   for (const [name, text] of Object.entries(programs)) {
@@ -101,8 +106,8 @@ function here(text: string): string {
     .replaceAll('8080', String(ports.app))
     .replaceAll('8081', String(ports.admin))
     .replace('listen 80;', `listen 127.0.0.1:${ports.web};`)
-    .replaceAll(' -o zapp -g zapp', '')
-    .replace('su zapp zapp', 'su root root')
+    .replaceAll(' -o zapp -g zapp', isRoot ? ' -o nobody -g nogroup' : '')
+    .replace('su zapp zapp', isRoot ? 'su nobody nogroup' : 'su $(id -un) $(id -gn)')
 }
 
 /** Types the n-th block of a section. */
@@ -126,6 +131,7 @@ async function startUnit(): Promise<void> {
     for (const folder of setting(`${name}Directory`).split(' ')) {
       const mode = Number.parseInt(setting(`${name}DirectoryMode`), 8)
       await mkdir(join(root, 'var', at, folder), { recursive: true, mode })
+      if (isRoot) await chown(join(root, 'var', at, folder), NOBODY.uid, NOBODY.gid)
     }
   }
   const line = setting('ExecStart').replaceAll('%S', '/var/lib').replaceAll('%C', '/var/cache').replaceAll(root, '')
@@ -135,6 +141,7 @@ async function startUnit(): Promise<void> {
     at: ports.app,
     cwd: '/',
     env: { HOME: '/nonexistent' },
+    user: isRoot ? NOBODY : undefined,
   })
   await writeFile(join(root, 'main.pid'), String(host.pid))
   await vi.waitFor(async () => expect((await admin('/healthz')).status).toBe(200), { timeout: 20_000 })
@@ -273,7 +280,8 @@ async function isMeasured(): Promise<void> {
 async function isBackedUp(): Promise<void> {
   await type('Upgrade and backup')
   await host?.stop()
-  for (const lost of ['srv/apps', 'etc/zapp', 'var/lib', 'var/cache']) await rm(join(root, lost), { recursive: true })
+  for (const lost of ['srv/apps', 'etc/zapp', 'var/lib/zapp-host', 'var/lib/zapp', 'var/cache/zapp'])
+    await rm(join(root, lost), { recursive: true })
   await run('tar', ['-C', root, '-xzf', join(root, 'var/backups/zapp.tar.gz')])
   await startUnit()
   await served('1.2.0')
