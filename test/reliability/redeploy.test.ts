@@ -4,7 +4,7 @@ import { makePlace, withHost } from './host-process.ts'
 import { promise } from './promise.ts'
 import { atLeast, exactly, none, number, tried } from './promise-line.ts'
 import { sized } from './size.ts'
-import { until } from './until.ts'
+import { msUntil, until } from './until.ts'
 
 const KINDS: readonly Kind[] = ['express', 'wsgi', 'site', 'cgi']
 const REDEPLOYS = sized(12, 100)
@@ -44,7 +44,7 @@ async function redeployUnderLoad(): Promise<Run> {
       await Promise.all(KINDS.map((kind, i) => moveIn(made[i]!, place.apps, kind)))
       await until(() => host.switches() === before + KINDS.length)
     }
-    await until(() => load.requests >= sized(0, RESPONSES), 900_000)
+    await msUntil(() => load.requests >= sized(0, RESPONSES), 900_000)
     const { requests, seconds, failures } = await load.stop()
     const switches = host.switches() - start
     const mixed = failures.filter((text) => text.includes('MIXED')).length

@@ -68,7 +68,6 @@ promise(
       const refused = async () => (await host.apps()).filter(({ state }) => state === 'degraded')
       await until(async () => (await refused()).length === names.length, 120_000).catch(() => {})
       const after = await refused()
-      for (const { id, error } of after) console.error(names[mounts.indexOf(id)], error?.code)
       const pids = (apps: typeof after) => apps.flatMap((app) => app.pids).join()
       await until(() => host.processes.length === running, 10_000).catch(() => {})
       const { requests, failures } = await load.stop()
