@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // The runtimes set process.env and load modules by path: each test file has a process of its own.
     pool: 'forks',
+    // One for each processor: the default leaves one of them alone, and most files wait for programs that they start.
+    maxWorkers: '100%',
   },
 })

@@ -52,6 +52,11 @@ export interface Archive {
 export interface OpenOptions {
   /** Each limit that is not given has its default. */
   readonly limits?: Partial<Limits>
+  /**
+   * The same bytes were opened before, and nothing was found: the schema and the rules of the manifest are not asked
+   * again. Default false. A process that only runs what another has checked starts a third sooner without them.
+   */
+  readonly judged?: boolean
 }
 
 /**
@@ -71,7 +76,7 @@ export async function openArchive(
     const layout = await readLayout(source, limits)
     throwIfErrors(layout.findings)
     const reader = new ContentReader(source)
-    const holdings = await readHoldings(reader, layout.entries, limits)
+    const holdings = await readHoldings(reader, layout.entries, { limits, judged: options.judged === true })
     throwIfErrors(holdings.findings)
     return new ZipArchive(typeof input === 'string' ? input : undefined, source, reader, layout, holdings)
   } catch (error) {

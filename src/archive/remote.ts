@@ -44,7 +44,7 @@ export async function readRemote(url: string, options: RemoteOptions = {}): Prom
   const layout = await readLayout(source, limits, checkRemotePlacement)
   throwIfErrors(layout.findings)
   const reader = new ContentReader(source)
-  const holdings = await readHoldings(reader, layout.entries, limits)
+  const holdings = await readHoldings(reader, layout.entries, { limits })
   const entry = holdings.entries.get(BUILD_INFO_PATH)
   const build = entry && entry.size <= MAX_BUILD_INFO ? parseBuildInfo(await reader.read(entry)) : undefined
   const { size: bytes, requests, received } = source

@@ -43,7 +43,7 @@ export async function validateArchive(
     if (layout.findings.length > 0) return { valid: false, findings: layout.findings }
 
     const reader = new ContentReader(source)
-    const holdings = await readHoldings(reader, layout.entries, limits)
+    const holdings = await readHoldings(reader, layout.entries, { limits })
     const { findings } = holdings
     const entries = [...holdings.entries.values()]
     // What was wrong with the entries that have been read already is not said twice.

@@ -10,9 +10,9 @@ export interface Earlier {
 /** @param files archives, the newest first; one that cannot be opened any more is left out */
 export async function openEarlier(
   files: readonly string[],
-  onError: (error: unknown, where: string) => void,
+  { judged, onError }: { readonly judged: boolean; readonly onError: (error: unknown, where: string) => void },
 ): Promise<Earlier> {
-  const opened = await Promise.all(files.map((file) => openArchive(file).catch(() => undefined)))
+  const opened = await Promise.all(files.map((file) => openArchive(file, { judged }).catch(() => undefined)))
   const archives = opened.filter((archive): archive is Archive => archive !== undefined)
   const mounts = await Promise.all(
     // Its entries are never asked: only its files are.

@@ -67,7 +67,9 @@ export function loadHosted(input: string | Archive, options: LoadOptions): Promi
 
 async function open(input: string | Uint8Array | Archive, options: LoadOptions, hosted = false): Promise<App> {
   const isOpen = isArchive(input)
-  const archive = isOpen ? input : await openArchive(input, options.limits ? { limits: options.limits } : {})
+  const { limits } = options
+  // What a host loads by its path lies in its store: it was opened there.
+  const archive = isOpen ? input : await openArchive(input, { judged: hosted, ...(limits && { limits }) })
   const close = async () => (isOpen ? undefined : archive.close())
   try {
     return await load(archive, { ...options, file: hosted ? archive.file : undefined, close })
@@ -98,7 +100,7 @@ async function load(archive: Archive, options: Loading): Promise<App> {
     ...config.findings,
     ...(runsInProcess(manifest) ? findConflicts(config.values) : []),
   ])
-  const earlier = await openEarlier(options.earlier ?? [], onError)
+  const earlier = await openEarlier(options.earlier ?? [], { judged: file !== undefined, onError })
   const close = async () => {
     await earlier.close()
     await options.close()

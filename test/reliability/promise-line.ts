@@ -6,6 +6,8 @@ export interface Figure {
   /** `""` where the figure only says how much was tried. */
   readonly mark: string
   readonly kept: boolean
+  /** A time: it says as much about what else the machine does. */
+  readonly timed?: boolean
 }
 
 export interface PromiseLine {
@@ -32,6 +34,7 @@ export const atMost = (what: string, value: number, limit: number, unit = ''): F
   text: `${what} ${number(value)}${unit}`,
   mark: `at most ${number(limit)}${unit}`,
   kept: value <= limit,
+  timed: unit === ' ms',
 })
 
 export const atLeast = (what: string, value: number, limit: number, unit = ''): Figure => ({
