@@ -2,7 +2,10 @@ import { join } from 'node:path'
 import { build } from 'vite'
 import { tmpDir } from './tmp.ts'
 
-/** Makes one JavaScript file of a TypeScript program and all that it imports, for a process of its own. */
+/**
+ * Makes JavaScript of a TypeScript program and all that it imports, for a process of its own. What is imported when it is
+ * needed lies beside the file, in the same folder.
+ */
 export async function buildProgram(entry: string): Promise<string> {
   const outDir = await tmpDir()
   await build({

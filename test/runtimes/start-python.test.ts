@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { copyFile, mkdir, symlink } from 'node:fs/promises'
+import { cp, symlink } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -370,8 +370,7 @@ describe('the end', () => {
     // Where the package has it: two folders above the code.
     const home = await tmpDir()
     const copy = join(home, 'dist/runtimes/program.mjs')
-    await mkdir(dirname(copy), { recursive: true })
-    await copyFile(program, copy)
+    await cp(dirname(program), dirname(copy), { recursive: true })
     await symlink(join(import.meta.dirname, '../../python'), join(home, 'python'))
     const code = `${TEXT}
 import subprocess
