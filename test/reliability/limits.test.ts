@@ -205,7 +205,7 @@ promise('R12', 'to run out of descriptors does not end the host', async () => {
 promise('R13', 'nothing leaks', async () => {
   const place = await makePlace()
   return withHost(place, async (host) => {
-    const times = sized(24, 500)
+    const times = sized(20, 500)
     const kinds = ['page', 'node', 'page', 'cgi'] as const
     let wrong = 0
     const deploy = async (i: number) => {
@@ -214,8 +214,8 @@ promise('R13', 'nothing leaks', async () => {
       const { headers } = await askOnce(host.port, `/${kind}/`)
       if (headers['x-version'] !== `v${i}`) wrong++
     }
-    // Caches fill, code is compiled, every kind has its processes.
-    const warm = sized(12, 100)
+    // Caches fill, code is compiled, every kind has its processes and, at its fourth version, the three that are kept open.
+    const warm = sized(16, 100)
     for (let i = 0; i < warm; i++) await deploy(i)
     await quiet(host)
     const [files, processes] = [openFiles(host.pid), host.processes.length]
