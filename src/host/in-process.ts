@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { fail } from '../errors.ts'
 import type { Health, Manifest } from '../format/manifest-types.ts'
 import { type App, type LogLine, loadHosted } from '../runtimes/load.ts'
+import { withDeadline } from './deadline.ts'
 import type { Deployment } from './deployment.ts'
 import { HOST_HONOURS } from './honours.ts'
 import type { StoredApp } from './prepare.ts'
@@ -77,8 +78,7 @@ export class InProcess implements Deployment {
     const health = this.#health
     if (!health) return
     const url = `http://${health.host ?? 'localhost'}${this.#options.mount}${health.path}`
-    const end = AbortSignal.any([signal, AbortSignal.timeout(health.timeout)])
-    const got = await answerOf(this.#started(), new Request(url), end)
+    const got = await withDeadline(signal, health.timeout, (end) => answerOf(this.#started(), new Request(url), end))
     if (got === undefined) return
     throw fail('HEALTH_FAILED', this.manifest.name, { path: health.path, timeout: health.timeout, got })
   }

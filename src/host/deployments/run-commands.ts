@@ -7,6 +7,7 @@ import type { LogLine } from '../../runtimes/load.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
 import { type PreparedCommand, prepareCommand } from '../../runtimes/prepare-command.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
+import { withDeadline } from '../deadline.ts'
 import type { Commands } from './generation.ts'
 
 export interface CommandsOptions {
@@ -54,15 +55,15 @@ class ArchiveCommands implements Commands {
     const command = await this.#prepare(migrate.run)
     try {
       const process = await this.#start('migrate', command)
-      const late = AbortSignal.any([signal, AbortSignal.timeout(migrate.timeout)])
-      const stop = () => void process.stop()
-      late.addEventListener('abort', stop, { once: true })
-      if (late.aborted) stop()
-      const how = await process.ended
-      late.removeEventListener('abort', stop)
-      if (process.child.exitCode === 0 && !late.aborted) return
-      const reason = late.aborted ? `it was not done after ${migrate.timeout / 1000} seconds` : how
-      throw fail('MIGRATE_FAILED', this.#manifest.name, { reason })
+      await withDeadline(signal, migrate.timeout, async (late) => {
+        const stop = () => void process.stop()
+        late.addEventListener('abort', stop, { once: true })
+        if (late.aborted) stop()
+        const how = await process.ended
+        if (process.child.exitCode === 0 && !late.aborted) return
+        const reason = late.aborted ? `it was not done after ${migrate.timeout / 1000} seconds` : how
+        throw fail('MIGRATE_FAILED', this.#manifest.name, { reason })
+      })
     } finally {
       await command.release()
     }

@@ -8,6 +8,7 @@ import type { LogLine } from '../../runtimes/log-lines.ts'
 import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
 import type { AccessRecord } from '../access-log.ts'
+import { withDeadline } from '../deadline.ts'
 import type { Connections, Deployment } from '../deployment.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { StoredApp } from '../prepare.ts'
@@ -133,10 +134,9 @@ export class Isolated implements Deployment {
   async health(signal: AbortSignal): Promise<void> {
     const health = this.#health
     if (!health) return
-    const end = AbortSignal.any([signal, AbortSignal.timeout(health.timeout)])
     const path = this.#options.mount + health.path
-    const answers = await Promise.all(
-      this.#workers.map((worker) => statusOf(worker, path, health.host ?? 'localhost', end)),
+    const answers = await withDeadline(signal, health.timeout, (end) =>
+      Promise.all(this.#workers.map((worker) => statusOf(worker, path, health.host ?? 'localhost', end))),
     )
     const got = answers.find((answer) => typeof answer === 'string' || answer < 200 || answer > 299)
     if (got === undefined) return
