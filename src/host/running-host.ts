@@ -1,15 +1,10 @@
 import { rm } from 'node:fs/promises'
-import { diffArchives } from '../archive/diff.ts'
 import { fail } from '../errors.ts'
-import type { Manifest } from '../format/manifest-types.ts'
 import { dataLocation } from '../runtimes/cache-location.ts'
-import { unmetNeeds } from '../runtimes/unmet-needs.ts'
-import type { AppView, VersionView } from './app-view.ts'
-import type { Apps } from './apps.ts'
+import type { AppView } from './app-view.ts'
+import { Deployer, type DeployerParts } from './deployer.ts'
 import type { AppSlot } from './deployments/app-slot.ts'
-import { openKept, type Release } from './deployments/release.ts'
 import type { Events } from './events.ts'
-import { HOST_HONOURS } from './honours.ts'
 import type {
   Address,
   AdminAddress,
@@ -23,37 +18,26 @@ import type {
 } from './host.ts'
 import type { HostEvent } from './host-event.ts'
 import type { AppMetrics } from './metrics.ts'
-import { idOf, placeOf } from './names.ts'
-import { openStored, type StoredApp, takeIn } from './prepare.ts'
-import type { AppSettings } from './settings/app-settings.ts'
-import { stemOf } from './sources.ts'
-import type { Store, StoredFile } from './store.ts'
 
-export interface HostParts {
+export interface HostParts extends DeployerParts {
   readonly address: Address
-  readonly apps: Apps
-  readonly store: Store
   readonly events: Events
-  readonly settingsOf: (id: string, manifest: Manifest) => Promise<AppSettings>
-  readonly stopping: AbortSignal
   reload(): Promise<void>
   reopenLogs(): Promise<void>
   close(options?: { readonly drainMs?: number }): Promise<void>
   admin(): AdminAddress | undefined
 }
 
-/** How long what was planned stays in the store. */
-const PLAN_MS = 15 * 60_000
-
 /** {@link Host}, on top of the parts that serve. */
 export class RunningHost implements Host {
   readonly address: Address
   readonly since = new Date()
   readonly #parts: HostParts
-  readonly #planned = new Map<string, { readonly stored: StoredFile; readonly timer: NodeJS.Timeout }>()
+  readonly #deployer: Deployer
 
   constructor(parts: HostParts) {
     this.#parts = parts
+    this.#deployer = new Deployer(parts)
     this.address = parts.address
   }
 
@@ -73,56 +57,12 @@ export class RunningHost implements Host {
     return this.#parts.apps.named(app).view
   }
 
-  async deploy(input: DeployInput, options: DeployOptions = {}): Promise<DeployResult> {
-    const { apps, store } = this.#parts
-    const held = await this.#take(input)
-    try {
-      const { archive, release } = await this.#open(held)
-      await release()
-      const begun = performance.now()
-      const { host, mount, version } = placeFor(archive.manifest, options)
-      const { digest } = held
-      const it: Release = { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
-      const slot = apps.slotAt(host, mount)
-      const { previous, unchanged } = await slot.deploy(it)
-      const app = slot.view
-      const views = app.versions
-      const deployed = views.find((one) => one.digest === digest) as VersionView
-      const before = previous && views.find((one) => one.digest === previous.digest)
-      return { app, deployed, ...(before && { previous: before }), unchanged, ms: performance.now() - begun }
-    } finally {
-      await held.release()
-    }
+  deploy(input: DeployInput, options?: DeployOptions): Promise<DeployResult> {
+    return this.#deployer.deploy(input, options)
   }
 
-  async plan(input: DeployInput, options: DeployOptions = {}): Promise<DeployPlan> {
-    const { apps, store, settingsOf } = this.#parts
-    const held = await this.#take(input)
-    try {
-      const { archive, release } = await this.#open(held)
-      try {
-        const { manifest } = archive
-        const { host, mount, version } = placeFor(manifest, options)
-        const id = idOf(host, mount)
-        const slot = apps.slots.find((one) => one.id === id)
-        const live = slot?.view.versions.find(({ current }) => current)
-        const { config } = await settingsOf(id, manifest)
-        const plan = { id, name: manifest.name, version, digest: held.digest }
-        const findings = await unmetNeeds(archive, { mount, config, honours: HOST_HONOURS })
-        await this.#keepPlanned(held.digest)
-        if (!live) return { ...plan, findings }
-        const before = await openKept(live.digest, store)
-        try {
-          return { ...plan, live, diff: await diffArchives(before.archive, archive), findings }
-        } finally {
-          await before.release()
-        }
-      } finally {
-        await release()
-      }
-    } finally {
-      await held.release()
-    }
+  plan(input: DeployInput, options?: DeployOptions): Promise<DeployPlan> {
+    return this.#deployer.plan(input, options)
   }
 
   async undeploy(app: string, { keepData = true }: { readonly keepData?: boolean } = {}): Promise<void> {
@@ -181,7 +121,7 @@ export class RunningHost implements Host {
   }
 
   async close(options?: { readonly drainMs?: number }): Promise<void> {
-    for (const digest of this.#planned.keys()) await this.#dropPlanned(digest)
+    await this.#deployer.close()
     await this.#parts.close(options)
   }
 
@@ -190,44 +130,6 @@ export class RunningHost implements Host {
     await work(slot)
     return slot.view
   }
-
-  async #take(input: DeployInput): Promise<StoredFile> {
-    const { store, stopping } = this.#parts
-    if ('stream' in input) return store.receive(input.stream)
-    if ('path' in input) return takeIn({ path: input.path, kind: 'archive' }, store, stopping)
-    const held = await store.hold(input.digest)
-    if (held) return held
-    throw fail('NOT_FOUND', '', { file: input.digest })
-  }
-
-  /** Its own hold, so that what was taken stays when it cannot be read. */
-  async #open(held: StoredFile): Promise<StoredApp> {
-    const { store } = this.#parts
-    const own = await store.hold(held.digest)
-    if (!own) throw fail('NOT_FOUND', '', { file: held.digest })
-    return openStored(own, store)
-  }
-
-  async #keepPlanned(digest: string): Promise<void> {
-    await this.#dropPlanned(digest)
-    const stored = await this.#parts.store.hold(digest)
-    if (!stored) return
-    const timer = setTimeout(() => void this.#dropPlanned(digest), PLAN_MS).unref()
-    this.#planned.set(digest, { stored, timer })
-  }
-
-  async #dropPlanned(digest: string): Promise<void> {
-    const planned = this.#planned.get(digest)
-    this.#planned.delete(digest)
-    clearTimeout(planned?.timer)
-    await planned?.stored.release()
-  }
-}
-
-function placeFor(manifest: Manifest, { name, path, version, host = '' }: DeployOptions) {
-  const place = placeOf(name === undefined ? manifest.name : stemOf(name), manifest)
-  const mount = path === undefined ? place.mount : path === '/' ? '' : path
-  return { host, mount, version: version ?? place.version }
 }
 
 async function removeFile(path: string): Promise<void> {

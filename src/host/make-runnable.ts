@@ -1,0 +1,35 @@
+import type { LogLine } from '../runtimes/load.ts'
+import { createDeployment } from './create-deployment.ts'
+import type { Runnable } from './deployments/app-slot.ts'
+import { archiveCommands } from './deployments/run-commands.ts'
+import type { Events } from './events.ts'
+import type { Front } from './front.ts'
+import type { StoredApp } from './prepare.ts'
+import type { AppSettings } from './settings/app-settings.ts'
+
+export interface RunnableOptions {
+  readonly id: string
+  readonly mount: string
+  readonly cache: string
+  /** Archives of earlier versions, the newest first. */
+  readonly earlier: readonly string[]
+}
+
+/** One version of an app, not yet started: what answers for it, and the commands that belong to it. */
+export function makeRunnable(
+  stored: StoredApp,
+  { config, data, health, workers }: AppSettings,
+  { id, mount, cache, earlier }: RunnableOptions,
+  { events, front }: { readonly events: Events; readonly front: Front },
+): Runnable {
+  const { name, version } = stored.archive.manifest
+  const common = {
+    config,
+    cache,
+    data,
+    onError: (error: unknown, where: string) => events.emit({ type: 'error', app: id, name, error, where }),
+    onLog: (line: LogLine) => events.emit({ type: 'log', app: id, name, version, line }),
+  }
+  const deployment = createDeployment(stored, { mount, health, workers, earlier, ...common }, { id, version }, front)
+  return { deployment, commands: archiveCommands(stored.archive, common) }
+}
