@@ -43,7 +43,7 @@ export class Deployer {
       const { host, mount, version } = placeFor(archive.manifest, options)
       const { digest } = held
       const it: Release = { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
-      const slot = apps.slotAt(host, mount)
+      const slot = apps.slots.at(host, mount)
       const { previous, unchanged } = await slot.deploy(it)
       const app = slot.view
       const views = app.versions
@@ -65,7 +65,7 @@ export class Deployer {
         const { manifest } = archive
         const { host, mount, version } = placeFor(manifest, options)
         const id = idOf(host, mount)
-        const slot = apps.slots.find((one) => one.id === id)
+        const slot = apps.slots.all.find((one) => one.id === id)
         const live = slot?.view.versions.find(({ current }) => current)
         const { config } = await settingsOf(id, manifest)
         const plan = { id, name: manifest.name, version, digest: held.digest }

@@ -13,7 +13,7 @@ export const STARTING = refusal(503, 'The app is being started.', { 'Retry-After
  * @param detail tell why apps failed
  */
 export function findAnswer(apps: Apps, host: string, path: string, method: string, detail: boolean): Found {
-  const slot = apps.find(host, path)
+  const slot = apps.slots.find(host, path)
   if (slot?.serving) {
     const { deployment, parts } = slot.serving
     return { app: { id: slot.id, version: parts.version }, deployment }
@@ -26,5 +26,5 @@ export function findAnswer(apps: Apps, host: string, path: string, method: strin
   }
   if (path !== '/') return refusal(404, 'No app is mounted here.')
   if (method !== 'GET' && method !== 'HEAD') return refusal(405, 'This page can only be read.', { Allow: 'GET, HEAD' })
-  return { status: 200, body: renderLanding(apps.on(host), detail), headers: LANDING_HEADERS }
+  return { status: 200, body: renderLanding(apps.slots.on(host), detail), headers: LANDING_HEADERS }
 }

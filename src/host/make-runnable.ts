@@ -1,7 +1,7 @@
 import type { LogLine } from '../runtimes/load.ts'
 import { createDeployment } from './create-deployment.ts'
-import type { Runnable } from './deployments/app-slot.ts'
 import { archiveCommands } from './deployments/run-commands.ts'
+import type { Runnable } from './deployments/slot-context.ts'
 import type { Events } from './events.ts'
 import type { Front } from './front.ts'
 import type { StoredApp } from './prepare.ts'

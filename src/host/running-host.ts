@@ -42,7 +42,7 @@ export class RunningHost implements Host {
   }
 
   get apps(): readonly AppView[] {
-    return this.#parts.apps.views
+    return this.#parts.apps.slots.all.map(({ view }) => view)
   }
 
   get ready(): boolean {
@@ -54,7 +54,7 @@ export class RunningHost implements Host {
   }
 
   app(app: string): AppView {
-    return this.#parts.apps.named(app).view
+    return this.#parts.apps.slots.named(app).view
   }
 
   deploy(input: DeployInput, options?: DeployOptions): Promise<DeployResult> {
@@ -66,7 +66,7 @@ export class RunningHost implements Host {
   }
 
   async undeploy(app: string, { keepData = true }: { readonly keepData?: boolean } = {}): Promise<void> {
-    const slot = this.#parts.apps.named(app)
+    const slot = this.#parts.apps.slots.named(app)
     const fixed = slot.candidates.find(({ source }) => source.kind !== 'archive' || source.root.kind !== 'folder')
     if (fixed) throw fail('APP_FIXED', slot.id, { source: fixed.source.path })
     const { view } = slot
@@ -100,12 +100,12 @@ export class RunningHost implements Host {
 
   logs(app: string, options: LogOptions = {}): AsyncIterable<LogEntry> {
     const { apps, events } = this.#parts
-    return events.journal.read(apps.named(app).id, options)
+    return events.journal.read(apps.slots.named(app).id, options)
   }
 
   metrics(): ReadonlyMap<string, AppMetrics> {
     const { apps, events } = this.#parts
-    return new Map(apps.views.map(({ id, name }) => [id, events.countersOf(id).read(name)]))
+    return new Map(apps.slots.all.map(({ view: { id, name } }) => [id, events.countersOf(id).read(name)]))
   }
 
   subscribe(listener: (event: HostEvent) => void): () => void {
@@ -126,7 +126,7 @@ export class RunningHost implements Host {
   }
 
   async #with(app: string, work: (slot: AppSlot) => Promise<void>): Promise<AppView> {
-    const slot = this.#parts.apps.named(app)
+    const slot = this.#parts.apps.slots.named(app)
     await work(slot)
     return slot.view
   }

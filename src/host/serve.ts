@@ -67,7 +67,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
       makeRunnable(stored, own, { id, mount, cache, earlier }, { events, front }),
     limit: createLimiter(STARTERS),
     log: events.emit,
-    onRoutes: () => front.claim(apps.routes),
+    onRoutes: () => front.claim(apps.slots.routes),
     stopping: stopping.signal,
     watchMs: options.watchMs ?? WATCH_MS,
   })

@@ -83,7 +83,7 @@ promise(
   { concurrent: true },
 )
 
-/** What an old version may take to end, as the host has it (deployments/app-slot.ts). */
+/** What an old version may take to end, as the host has it (deployments/draining.ts). */
 const DRAIN_MS = 30_000
 const LONG: Files = {
   'app.js': `

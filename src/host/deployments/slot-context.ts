@@ -1,0 +1,45 @@
+import type { Manifest } from '../../format/manifest-types.ts'
+import type { Deployment } from '../deployment.ts'
+import type { HostEvent } from '../host-event.ts'
+import type { StoredApp } from '../prepare.ts'
+import type { AppSettings } from '../settings/app-settings.ts'
+import type { StateFile } from '../state.ts'
+import type { Store } from '../store.ts'
+import type { Commands } from './generation.ts'
+
+/** What an app is started as. */
+export interface Runnable {
+  readonly deployment: Deployment
+  readonly commands: Commands
+}
+
+/** What all apps of a host share. */
+export interface SlotContext {
+  readonly store: Store
+  readonly state: StateFile
+  /**
+   * What the app is started with; when it differs, the app has to be started anew.
+   * @throws ZappError for a secret that cannot be read
+   */
+  readonly settingsOf: (id: string, manifest: Manifest) => Promise<AppSettings>
+  /** May be started, as the host's settings say. */
+  readonly isEnabled: (id: string, name: string) => boolean
+  /** Takes the stored app over: it is released when the deployment stops. */
+  readonly make: (
+    stored: StoredApp,
+    slot: { readonly id: string; readonly mount: string },
+    settings: AppSettings,
+    /** Archives of the other versions that are kept, the newest first. */
+    earlier: readonly string[],
+  ) => Runnable
+  /** Bounds how many start at once. */
+  readonly limit: <T>(work: () => Promise<T>) => Promise<T>
+  readonly log: (event: HostEvent) => void
+  /** What serves a mount has changed. */
+  readonly onRoutes: () => void
+  /** A slot that holds nothing any more. */
+  readonly onRemoved: (slot: { readonly host: string; readonly mount: string }) => void
+  readonly stopping: AbortSignal
+  /** How long after a switch a version that dies is rolled back. */
+  readonly watchMs: number
+}

@@ -1,0 +1,50 @@
+import type { AppView } from '../app-view.ts'
+import type { Candidate } from '../candidate.ts'
+import type { AppRecord } from '../state.ts'
+import type { Serving } from './serving.ts'
+import type { SlotState } from './slot-state.ts'
+
+export interface SlotParts {
+  readonly id: string
+  readonly record: AppRecord
+  readonly serving: Serving
+  readonly state: SlotState
+  /** The best first. */
+  readonly candidates: readonly Candidate[]
+}
+
+/** What serves, else what should: the best file, else the newest version. */
+export function slotView({ id, record, serving, state, candidates }: SlotParts): AppView {
+  const { host, mount, versions } = record
+  const { current } = serving
+  const [best] = candidates
+  const [newest] = versions
+  const manifest = current?.manifest ?? best?.manifest
+  return {
+    id,
+    name: manifest?.name ?? newest?.name ?? best?.source.stem ?? '',
+    version: current?.parts.version ?? best?.place.version ?? newest?.version ?? '',
+    title: manifest?.title ?? '',
+    description: manifest?.description ?? '',
+    host,
+    mount,
+    source: current?.parts.source ?? best?.source.path ?? newest?.source ?? '',
+    digest: current?.parts.digest ?? '',
+    state: state.value,
+    since: state.since,
+    ...(state.error && { error: state.error }),
+    versions: versions.map(({ version, digest, deployedAt }) => ({
+      version,
+      digest,
+      deployedAt: new Date(deployedAt),
+      current: digest === record.current,
+    })),
+    draining: serving.draining,
+    pids: current?.pids ?? [],
+  }
+}
+
+/** Of a file that does not serve. */
+export function candidateView({ source, manifest, place }: Candidate): Partial<AppView> {
+  return { source: source.path, name: manifest?.name ?? source.stem, version: place.version }
+}
