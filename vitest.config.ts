@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/interop/**', 'test/reliability/**'],
     testTimeout: 30_000,
+    // When a condition that is waited for will not come any more, on a machine that is busy with other things too.
+    expect: { poll: { timeout: 20_000, interval: 20 } },
     hookTimeout: 60_000,
     // The runtimes set process.env and load modules by path: each test file has a process of its own.
     pool: 'forks',

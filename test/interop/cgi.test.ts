@@ -66,8 +66,9 @@ let ours: string
 let folder: string
 const server = createServer((req, res) => app.listener(req, res))
 
+await needPrograms({ apache2: 'apache2', perl: 'perl', gcc: 'gcc', git: 'git' })
+
 beforeAll(async () => {
-  await needPrograms({ apache2: 'apache2', perl: 'perl', gcc: 'gcc', git: 'git' })
   folder = await mkdtemp(join(tmpdir(), 'zapp-interop-'))
   const project = join(folder, 'tools')
   await mkdir(join(project, 'cgi-bin'), { recursive: true })

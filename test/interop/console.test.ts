@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Host, serve } from '../../src/host/serve.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -23,8 +23,9 @@ let page: Page
 const requested: string[] = []
 const complaints: string[] = []
 
+await needPrograms({ chromium: 'chromium' })
+
 beforeAll(async () => {
-  await needPrograms({ chromium: 'chromium' })
   dir = await tmpDir()
   for (const name of ['apps', 'uploads']) await mkdir(join(dir, name))
   await mkdir(SHOTS, { recursive: true })
@@ -97,7 +98,7 @@ test('what a second version would change is shown before it is deployed', async 
   await page.screenshot({ path: join(SHOTS, 'review.png') })
   expect(await served()).toBe('one')
   await page.locator('#review-go').click()
-  await vi.waitFor(async () => expect(await served()).toBe('two'), 10_000)
+  await expect.poll(served).toBe('two')
 })
 
 test('a broken one is refused with its reason; the old one serves', async () => {
@@ -112,7 +113,7 @@ test('a file that is dropped on the page is taken', async () => {
   const bytes = [...(await readFile(await archive('1.3.0', says('three'))))]
   await inPage('dropFile', { name: 'shop-1.3.0.zapp', bytes })
   await page.locator('#review-go:enabled').click()
-  await vi.waitFor(async () => expect(await served()).toBe('three'), 10_000)
+  await expect.poll(served).toBe('three')
 })
 
 test('live logs, and back to the version before in one click', async () => {
@@ -122,7 +123,7 @@ test('live logs, and back to the version before in one click', async () => {
   for (let i = 0; i < 200; i++) await fetch(`${host.address.url}shop/`)
   await page.screenshot({ path: join(SHOTS, 'console.png'), fullPage: true })
   await card().locator('button', { hasText: 'Roll back' }).first().click()
-  await vi.waitFor(async () => expect(await served()).toBe('two'), 10_000)
+  await expect.poll(served).toBe('two')
   await card().locator('.version', { hasText: '1.1.0' }).waitFor()
 })
 

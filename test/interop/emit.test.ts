@@ -5,11 +5,11 @@ import { promisify } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { pack } from '../../src/pack/pack.ts'
 import { cli } from '../cli/helper.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { APACHE_USER, needApache, startApache } from './helpers/apache.ts'
 import { needPrograms } from './helpers/apt.ts'
 import { ask } from './helpers/ask.ts'
-import { freePort } from './helpers/free-port.ts'
 import { writeFiles } from './helpers/guide.ts'
 import { startNginxSites } from './helpers/nginx.ts'
 import { emitInto, newPlace, type Place } from './helpers/place.ts'
@@ -25,10 +25,11 @@ const ODD = `a 'b" %n $x \\ [c]*`
 const VALUE = `'"\\ %s $HOME [x] *`
 const GET = { method: 'GET', path: '/' }
 
+await needApache()
+await needPrograms({ gunicorn: 'gunicorn', uwsgi: 'uwsgi-core', nginx: 'nginx-light', 'systemd-analyze': 'systemd' })
+
 let archive: string
 beforeAll(async () => {
-  await needApache()
-  await needPrograms({ gunicorn: 'gunicorn', uwsgi: 'uwsgi-core', nginx: 'nginx-light', 'systemd-analyze': 'systemd' })
   const project = await tmpDir()
   await writeFiles(project, {
     'zapp.json': JSON.stringify({

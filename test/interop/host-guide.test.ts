@@ -5,12 +5,12 @@ import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { request } from 'node:http'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, expect, onTestFailed, onTestFinished, test, vi } from 'vitest'
+import { beforeAll, expect, onTestFailed, onTestFinished, test } from 'vitest'
 import { BIN } from '../cli/helper.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { needPrograms } from './helpers/apt.ts'
-import { freePort } from './helpers/free-port.ts'
 import { startNginxSites } from './helpers/nginx.ts'
 import { type ServerProcess, startProcess } from './helpers/server-process.ts'
 
@@ -59,9 +59,10 @@ let ports: { app: number; admin: number; web: number }
 let host: ServerProcess | undefined
 let unit: string
 
+await needPrograms({ nginx: 'nginx-light', logrotate: 'logrotate', curl: 'curl', 'systemd-analyze': 'systemd' })
+await needPrograms({ promtool: 'prometheus' })
+
 beforeAll(async () => {
-  await needPrograms({ nginx: 'nginx-light', logrotate: 'logrotate', curl: 'curl', 'systemd-analyze': 'systemd' })
-  await needPrograms({ promtool: 'prometheus' })
   root = await tmpDir()
   await chmod(root, 0o755)
   ports = { app: await freePort(), admin: await freePort(), web: await freePort() }
@@ -144,7 +145,7 @@ async function startUnit(): Promise<void> {
     user: isRoot ? NOBODY : undefined,
   })
   await writeFile(join(root, 'main.pid'), String(host.pid))
-  await vi.waitFor(async () => expect((await admin('/healthz')).status).toBe(200), { timeout: 20_000 })
+  await expect.poll(async () => (await admin('/healthz')).status).toBe(200)
 }
 
 const admin = (path: string) =>
@@ -161,14 +162,10 @@ async function ask(path = '/shop/', headers: Record<string, string> = {}): Promi
   return { status: answer.statusCode, ...(answer.statusCode === 200 ? JSON.parse(text) : {}) }
 }
 
-const served = (version: string) =>
-  vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 200, version }), {
-    timeout: 20_000,
-    interval: 100,
-  })
+const served = (version: string) => expect.poll(() => ask()).toMatchObject({ status: 200, version })
 
-const lines = async (file: string) =>
-  (await readFile(join(root, file), 'utf8').catch(() => '')).split('\n').slice(0, -1)
+const text = (file: string) => readFile(join(root, file), 'utf8').catch(() => '')
+const lines = async (file: string) => (await text(file)).split('\n').slice(0, -1)
 
 test('what the guide prints and says holds, in its order', async () => {
   onTestFailed(() => console.log(host?.log()))
@@ -204,14 +201,12 @@ async function standsBehindNginx(): Promise<void> {
   expect(seen).toMatchObject({ address: '127.0.0.2', encrypted: false, host: 'shop.example' })
   // Of nginx.
   expect(seen.id).toMatch(/^[0-9a-f]{32}$/)
-  await vi.waitFor(async () => expect((await lines('var/log/zapp/access.log')).join()).toContain(`"${seen.id}"`))
+  await expect.poll(() => text('var/log/zapp/access.log')).toContain(`"${seen.id}"`)
   const record = (await lines('var/log/zapp/access.log'))
     .map((line) => JSON.parse(line))
     .find(({ id }) => id === seen.id)
   expect(record).toMatchObject({ peer: '127.0.0.2', target: '/shop/', status: 200, app: '/shop', version: '1.2.0' })
-  await vi.waitFor(async () =>
-    expect((await lines('var/log/zapp/apps/shop.log')).join('\n')).toContain(`asked ${seen.id}`),
-  )
+  await expect.poll(() => text('var/log/zapp/apps/shop.log')).toContain(`asked ${seen.id}`)
 
   const upgrade = {
     Connection: 'Upgrade',
@@ -252,11 +247,11 @@ async function rotatesLogs(): Promise<void> {
     env: { PATH: `${root}/bin:${process.env.PATH}` },
   })
   expect((await lines('systemctl')).at(-1)).toBe('kill --signal=USR1 --kill-whom=main zapp.service')
-  await vi.waitFor(() => expect(existsSync(join(root, 'var/log/zapp/access.log'))).toBe(true))
+  await expect.poll(() => existsSync(join(root, 'var/log/zapp/access.log'))).toBe(true)
   const { id } = await ask()
-  await vi.waitFor(async () => expect((await lines('var/log/zapp/access.log')).join()).toContain(`"${id}"`))
+  await expect.poll(() => text('var/log/zapp/access.log')).toContain(`"${id}"`)
   expect((await lines('var/log/zapp/access.log.1')).length).toBeGreaterThanOrEqual(before)
-  await vi.waitFor(async () => expect((await lines('var/log/zapp/apps/shop.log')).join('\n')).toContain(`asked ${id}`))
+  await expect.poll(() => text('var/log/zapp/apps/shop.log')).toContain(`asked ${id}`)
 }
 
 async function isMeasured(): Promise<void> {
@@ -267,13 +262,8 @@ async function isMeasured(): Promise<void> {
   const flags = [`--config.file=${config}`, `--storage.tsdb.path=${root}/tsdb`, `--web.listen-address=${web}`]
   await startProcess(['prometheus', ...flags], { at: Number(web.split(':')[1]), cwd: root })
   const query = encodeURIComponent('zapp_requests_total{app="/shop",version="1.2.0",status="2xx"} > 0')
-  await vi.waitFor(
-    async () => {
-      const answer = await fetch(`http://${web}/api/v1/query?query=${query}`)
-      expect(await answer.json()).toMatchObject({ data: { result: [{ metric: { job: 'zapp', name: 'shop' } }] } })
-    },
-    { timeout: 20_000, interval: 100 },
-  )
+  const asked = async () => (await fetch(`http://${web}/api/v1/query?query=${query}`)).json()
+  await expect.poll(asked).toMatchObject({ data: { result: [{ metric: { job: 'zapp', name: 'shop' } }] } })
   expect(await type('Metrics and health')).toBe('{"ready":true}\n')
 }
 

@@ -31,8 +31,9 @@ const CONFIG = (root: string) => `
 let nginx: { port: number; stop(): Promise<void> }
 let folder: string
 
+await needPrograms({ nginx: 'nginx-light' })
+
 beforeAll(async () => {
-  await needPrograms({ nginx: 'nginx-light' })
   folder = await tmpDir()
   for (const [path, spec] of Object.entries(TREE)) {
     const file = join(folder, 'tree', path)

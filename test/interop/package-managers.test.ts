@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openArchive } from '../../src/archive/archive.ts'
 import { parseBuildInfo } from '../../src/archive/build-info.ts'
 import { pack } from '../../src/pack/pack.ts'
@@ -101,10 +101,9 @@ exports.price = (n) => {
   }
 }
 
-let tools: string
-beforeAll(async () => {
-  tools = await installed('managers', { 'package.json': json({ private: true, dependencies: TOOLS }) }, ['npm install'])
-})
+const tools = await installed('managers', { 'package.json': json({ private: true, dependencies: TOOLS }) }, [
+  'npm install',
+])
 
 /** Stores of the package managers stay out of the project. */
 async function install(dir: string, { program, args }: Manager): Promise<void> {

@@ -1,15 +1,17 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
+import { text as readText } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openArchive } from '../../src/archive/archive.ts'
 import { openCache } from '../../src/cache/cache.ts'
 import { PythonWorker } from '../../src/runtimes/python-worker.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { ROOT } from '../python/python.ts'
-import { freePort } from './helpers/free-port.ts'
 import { startProcess } from './helpers/server-process.ts'
 import { venv } from './helpers/venv.ts'
 
@@ -141,6 +143,8 @@ test.each(['uvicorn', 'hypercorn'])('python -m zapp serve runs it by %s, in seve
   const started = await startProcess(argv, { at: port, cwd: dir, env: { PYTHONPATH: join(ROOT, 'python') } })
   stops.push(() => started.stop())
   const url = `http://127.0.0.1:${port}/shop`
+  // It says so when all of its processes are ready.
+  await expect.poll(started.log).toContain(`${url}/\n`)
   expect(await (await fetch(`${url}/items/a`)).json()).toMatchObject({ root: '/shop', pool: 'open' })
   // What is running when it is told to end is answered to its end.
   const slow = await fetch(`${url}/slow`)
@@ -189,10 +193,9 @@ describe('worker processes', () => {
         pool: 'open',
       })
       expect(JSON.parse(await ask(started, '/items/b', {}))).toMatchObject({ root: '', scheme: 'http' })
-      const slow = ask(started, '/slow', {})
-      await new Promise((resolve) => setImmediate(resolve))
-      await started.stop(5_000)
-      expect(await slow).toBe('0123456789')
+      const slow = await begin(started, '/slow', {})
+      await started.stop(20_000)
+      expect(await slow.text()).toBe('0123456789')
       expect(lines).toContain('pool closed')
     })
 
@@ -232,10 +235,9 @@ def application(environ, start_response):
   test('gunicorn believes the front, and drains', async () => {
     const { started } = await worker('gunicorn', wsgi)
     expect(await ask(started, '/a%20b?q=%2F', headers)).toBe('/café/api|/a b|q=%2F|192.0.2.7|https|shop.example|443')
-    const slow = ask(started, '/slow', {})
-    await new Promise((resolve) => setImmediate(resolve))
-    await started.stop(5_000)
-    expect(await slow).toBe('0123456789')
+    const slow = await begin(started, '/slow', {})
+    await started.stop(20_000)
+    expect(await slow.text()).toBe('0123456789')
   })
 
   test('gunicorn tells why the app does not load', async () => {
@@ -256,21 +258,16 @@ def application(environ, start_response):
   })
 })
 
-function ask({ target }: PythonWorker, path: string, headers: Record<string, string>): Promise<string> {
-  const options = { socketPath: (target as { socketPath: string }).socketPath, path, headers, agent: false }
-  return new Promise((resolve, reject) => {
-    request(options, async (res) => {
-      const parts: Buffer[] = []
-      try {
-        for await (const part of res) parts.push(part)
-        resolve(Buffer.concat(parts).toString('utf8'))
-      } catch (error) {
-        reject(error)
-      }
-    })
-      .on('error', reject)
-      .end()
-  })
+/** Resolves when the answer has begun. */
+async function begin({ target }: PythonWorker, path: string, headers: Record<string, string>) {
+  const { socketPath } = target as { socketPath: string }
+  const asked = request({ socketPath, path, headers, agent: false }).end()
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  return { text: () => readText(answer) }
+}
+
+async function ask(worker: PythonWorker, path: string, headers: Record<string, string>): Promise<string> {
+  return (await begin(worker, path, headers)).text()
 }
 
 /** `fetch` would resolve the path. */

@@ -2,11 +2,11 @@ import { execFile, spawn } from 'node:child_process'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { BIN } from '../cli/helper.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { needPrograms } from './helpers/apt.ts'
-import { freePort } from './helpers/free-port.ts'
 import { newPlace } from './helpers/place.ts'
 import { startProcess } from './helpers/server-process.ts'
 import { DEBIAN_PYTHON } from './helpers/venv.ts'
@@ -25,7 +25,7 @@ while True:
     print(listener.recv(4096).decode().replace(chr(10), " "), flush=True)
 `
 
-beforeAll(() => needPrograms({ 'systemd-analyze': 'systemd', 'systemd-notify': 'systemd' }))
+await needPrograms({ 'systemd-analyze': 'systemd', 'systemd-notify': 'systemd' })
 
 async function listen(path: string) {
   const child = spawn(DEBIAN_PYTHON, ['-c', LISTENER, path], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -34,7 +34,7 @@ async function listen(path: string) {
   child.stdout.setEncoding('utf8').on('data', (chunk) => {
     text += chunk
   })
-  await vi.waitFor(() => expect(text).toContain('bound'), { timeout: 10_000 })
+  await expect.poll(() => text).toContain('bound')
   // What systemd-notify waits for by itself is no news.
   return () => text.split('\n').filter((line) => line !== '' && line !== 'bound' && line !== 'BARRIER=1')
 }
@@ -55,23 +55,21 @@ test('systemd is told what a host does, and SIGUSR1 opens its logs anew', async 
   const host = await startProcess(argv, { at: port, cwd: dir, env })
   onTestFinished(() => host.stop())
   const ready = `READY=1 STATUS=1 apps at http://127.0.0.1:${port}/`
-  await vi.waitFor(() => expect(told()).toContain(ready), { timeout: 20_000 })
-  await vi.waitFor(() => expect(told()).toContain('WATCHDOG=1'), { timeout: 20_000 })
+  await expect.poll(told).toContain(ready)
+  await expect.poll(told).toContain('WATCHDOG=1')
 
   host.signal('SIGHUP')
   const news = () => told().filter((line) => line !== 'WATCHDOG=1')
-  await vi.waitFor(() =>
-    expect(news()).toEqual([ready, expect.stringMatching(/^RELOADING=1 MONOTONIC_USEC=\d+$/), ready]),
-  )
+  await expect.poll(news).toEqual([ready, expect.stringMatching(/^RELOADING=1 MONOTONIC_USEC=\d+$/), ready])
 
   const [log, moved] = [join(dir, 'a.log'), join(dir, 'a.log.1')]
   await fetch(`http://127.0.0.1:${port}/site/?one`)
-  await vi.waitFor(async () => expect(await readFile(log, 'utf8')).toContain('"GET /site/?one HTTP/1.1" 200 '))
+  await expect.poll(() => readFile(log, 'utf8')).toContain('"GET /site/?one HTTP/1.1" 200 ')
   await rename(log, moved)
   host.signal('SIGUSR1')
-  await vi.waitFor(async () => expect(await readFile(log, 'utf8')).toBe(''))
+  await expect.poll(() => readFile(log, 'utf8')).toBe('')
   await fetch(`http://127.0.0.1:${port}/site/?two`)
-  await vi.waitFor(async () => expect(await readFile(log, 'utf8')).toContain('?two'))
+  await expect.poll(() => readFile(log, 'utf8')).toContain('?two')
   expect(await readFile(moved, 'utf8')).not.toContain('?two')
   // Node's own meaning of that signal.
   expect(host.log()).not.toContain('Debugger')

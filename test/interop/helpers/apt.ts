@@ -1,11 +1,16 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { notRun } from './not-run.ts'
 
 const run = promisify(execFile)
 
+/** Mirrors fail for moments, and others install too. */
+const PATIENT = ['-o', 'Acquire::Retries=5', '-o', 'DPkg::Lock::Timeout=300']
+
 /**
- * Installs what is missing with apt-get (Debian and its children; as root). Rejects with what to do where that fails.
+ * Installs what is missing with apt-get (Debian and its children; as root). Where that fails, the tests are not run, and say
+ * what to do.
  *
  * @param packages names of packages by program, or by absolute path of a file that they bring
  */
@@ -16,11 +21,20 @@ export async function needPrograms(packages: Readonly<Record<string, string>>): 
   }
   if (missing.length === 0) return
   const install = ['install', '-y', '--no-install-recommends', ...missing]
+  const aptGet = (...args: string[]) =>
+    run('apt-get', [...PATIENT, ...args], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
   try {
-    await run('apt-get', install, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+    // Its lists may be older than what the mirrors still have.
+    await aptGet(...install).catch(() => aptGet('update').then(() => aptGet(...install)))
   } catch (cause) {
-    throw new Error(`these tests need ${missing.join(', ')}; run as root: apt-get ${install.join(' ')}`, { cause })
+    notRun(`these tests need ${missing.join(', ')}; run as root: apt-get ${install.join(' ')}\n${lastLines(cause)}`)
   }
+}
+
+/** Of what a program said about its failure. */
+export function lastLines(cause: unknown): string {
+  const { message, stderr = message } = cause as Error & { readonly stderr?: string }
+  return stderr.trim().split('\n').slice(-4).join('\n')
 }
 
 async function isOnPath(program: string): Promise<boolean> {

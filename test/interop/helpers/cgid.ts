@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { freePort } from './free-port.ts'
+import { accepts, freePort } from '../../helpers/free-port.ts'
 
 const MODULES = '/usr/lib/apache2/modules'
 
@@ -54,12 +53,4 @@ export async function startModCgid(
       await ended
     },
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => resolve(true)).on('error', () => setTimeout(resolve, 20, false))
-    socket.on('connect', () => socket.destroy())
-  })
 }

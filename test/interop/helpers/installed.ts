@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { tmpDir } from '../../helpers/tmp.ts'
 import { writeFiles } from './guide.ts'
+import { notRun } from './not-run.ts'
 
 const run = promisify(execFile)
 const CACHE = join(import.meta.dirname, '../../../build/interop')
@@ -19,6 +20,9 @@ export const QUIET = {
   npm_config_fund: 'false',
   npm_config_update_notifier: 'false',
 }
+
+/** What npm says where its registry is to blame, and not what was asked of it. */
+const UNREACHABLE = /npm error (?:code (?:E5\d\d|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT)|network )/
 
 /**
  * A fresh folder outside of this project, with these files, after these commands. What they leave is kept in
@@ -37,7 +41,12 @@ export async function installed(
     return dir
   }
   await writeFiles(dir, files)
-  for (const command of commands) await shell(command, dir)
+  for (const command of commands) {
+    await shell(command, dir).catch((error: Error) => {
+      if (UNREACHABLE.test(error.message)) notRun(error.message)
+      throw error
+    })
+  }
   await mkdir(CACHE, { recursive: true })
   const fresh = `${kept}.${process.pid}`
   try {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { accepts, freePort } from './free-port.ts'
+import { accepts, freePort } from '../../helpers/free-port.ts'
 
 /**
  * Starts an nginx of its own: configuration, pid and temporary files in `folder`, on a free port of 127.0.0.1.

@@ -1,6 +1,6 @@
 import { loadApp } from '../../../src/runtimes/load.ts'
 import { CONTAINERS, type Running } from '../../adapters/containers.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../helpers/free-port.ts'
 import { newPlace } from './place.ts'
 import { startServe } from './zapp-serve.ts'
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { accepts } from './free-port.ts'
+import { accepts } from '../../helpers/free-port.ts'
 
 export interface ServerProcess {
   readonly pid: number
@@ -22,6 +22,8 @@ export interface ProcessOptions {
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
 }
 
+/** An app is unpacked and imported before; on a busy machine that takes a while. */
+const START_MS = 90_000
 /** uWSGI gives a minute to a worker that is loading its app. */
 const GRACE = 75_000
 
@@ -66,7 +68,7 @@ async function started(child: ChildProcess, at: number | string, about: () => st
   child.on('error', (error) => {
     failure = error
   })
-  for (const end = Date.now() + 30_000; !(await accepts(at)); ) {
+  for (const end = Date.now() + START_MS; !(await accepts(at)); ) {
     if (failure) throw failure
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended before it listened: ${about()}`)
     if (Date.now() > end) {

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shellWord } from '../../../src/format/shell-word.ts'
-import { needPrograms } from './apt.ts'
+import { lastLines, needPrograms } from './apt.ts'
 import { shell } from './installed.ts'
+import { notRun } from './not-run.ts'
 
 const CACHE = join(import.meta.dirname, '../../../build/interop')
 
@@ -13,6 +14,8 @@ export const DEBIAN_PYTHON = '/usr/bin/python3'
 
 /**
  * An environment of Debian's Python with packages of the package index, kept in build/interop for the next run.
+ *
+ * Where they cannot be had, the tests are not run.
  *
  * @param packages as pip takes them
  * @returns the absolute path of its interpreter
@@ -30,9 +33,9 @@ export async function venv(...packages: string[]): Promise<string> {
   await mkdir(CACHE, { recursive: true })
   await shell(`${DEBIAN_PYTHON} -m venv ${dir}`, CACHE)
   // Not from pip's cache: what another Python of this version has compiled there may not run in this one.
-  await shell(
-    `${python} -m pip install --quiet --disable-pip-version-check --no-cache-dir ${packages.map(shellWord).join(' ')}`,
-    CACHE,
+  const words = packages.map(shellWord).join(' ')
+  await shell(`${python} -m pip install --quiet --disable-pip-version-check --no-cache-dir ${words}`, CACHE).catch(
+    (error: Error) => notRun(`these tests need packages of the package index: ${words}\n${lastLines(error)}`),
   )
   await writeFile(done, packages.join('\n'))
   return python

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
 import { BIN } from '../../cli/helper.ts'
 import type { Place } from './place.ts'
 import { type ServerProcess, startProcess } from './server-process.ts'
@@ -14,12 +14,7 @@ export async function startServe(
   const options = ['--mount', mount || '/', '-p', String(port), '--cache', cache, '--data', data, ...flags]
   const argv = [process.execPath, BIN, 'serve', file, ...options]
   const server = await startProcess(argv, { at: port, cwd: dir })
-  while (!/^live /m.test(server.log())) {
-    if (/^(?:failed|error) /m.test(server.log())) {
-      await server.stop()
-      throw new Error(server.log())
-    }
-    await sleep(20)
-  }
+  await expect.poll(server.log, { timeout: 90_000 }).toMatch(/^(?:live|failed|error) /m)
+  expect(server.log()).toMatch(/^live /m)
   return server
 }
