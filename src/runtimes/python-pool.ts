@@ -1,5 +1,5 @@
 import { fail } from '../errors.ts'
-import { PythonWorker, type PythonWorkerSpec } from './python-worker.ts'
+import { afterMs, PythonWorker, type PythonWorkerSpec } from './python-worker.ts'
 import { Supervisor } from './supervisor.ts'
 
 export interface PythonPoolOptions {
@@ -20,13 +20,20 @@ interface Client {
 /** A worker that has room for one request, until it is given back. */
 export interface Lease {
   readonly worker: PythonWorker
-  /** To be called once. */
+  /** To be called once, or `broken` instead. */
   release(): void
+  /** The worker cut the request off. Its place is nobody's until it is known whether the worker has ended. */
+  broken(): void
 }
 
 /** A burst, or the moment in which a worker is started again, is waited out; a longer line would not be served in time. */
 const WAITING = 1024
 const WAIT_MS = 10_000
+/**
+ * A process that dies closes its connections a moment before its listener, and before anybody is told. A worker whose end
+ * is not told by then cut off this one request alone.
+ */
+const END_TOLD_MS = 1000
 
 /**
  * Python workers of one kind. Each request has a worker that has the fewest; where all have as many as they take, requests
@@ -94,7 +101,8 @@ export class PythonPool {
       letGo()
       this.#next()
     }
-    return { worker, release }
+    const broken = () => void Promise.race([worker.ended, afterMs(END_TOLD_MS)]).then(release)
+    return { worker, release, broken }
   }
 
   #next(): void {

@@ -240,7 +240,7 @@ function findingsOf(message: unknown): Finding[] {
 }
 
 /** Does not keep this process alive. */
-function afterMs<T>(ms: number, value?: T): Promise<T | undefined> {
+export function afterMs<T>(ms: number, value?: T): Promise<T | undefined> {
   return new Promise((resolve) => {
     setTimeout(() => resolve(value), ms).unref()
   })

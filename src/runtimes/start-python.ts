@@ -63,20 +63,22 @@ export async function startPython(entry: PythonEntry, context: PythonContext): P
         const lease = await pool.lease(res)
         if (lease === undefined) return
         try {
-          return await proxyRequest(lease.worker, req, res)
+          await proxyRequest(lease.worker, req, res)
+          return lease.release()
         } catch (error) {
-          if (!isRefused(error)) throw unanswered(error)
-          // It has ended a moment ago and nothing was sent to it: another one answers.
-          lease.worker.lose()
-        } finally {
-          lease.release()
+          const refused = isRefused(error)
+          if (refused) lease.worker.lose()
+          if (isCutOff(error)) lease.broken()
+          else lease.release()
+          // A worker that refuses has ended a moment ago, and nothing was sent to it: another one answers.
+          if (!refused) throw unanswered(error)
         }
       }
     },
     upgrade: () => async (req, socket, head) => {
       const lease = await pool.lease(socket)
       if (lease === undefined) return
-      socket.once('close', lease.release)
+      socket.once('close', () => lease.release())
       await proxyUpgrade(lease.worker, req, socket, head).catch((error) => {
         throw unanswered(error)
       })
@@ -101,6 +103,12 @@ async function workerSpec({ name, type, env }: PythonEntry, context: PythonConte
     timeout: manifest.health?.timeout ?? START_MS,
     onLine: (stream, text) => onLog({ entry: name, stream, text }),
   }
+}
+
+/** There was a connection, and the worker ended it. */
+function isCutOff(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ECONNRESET' || code === 'EPIPE'
 }
 
 /** There was no connection: not a byte of the request has left. */
