@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { serve } from '../../src/host/serve.ts'
 import { pack } from '../../src/pack/pack.ts'
 import { loadApp } from '../../src/runtimes/load.ts'
+import { type Answer, ask, askFetch } from '../helpers/ask.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { CONTAINERS, type Running } from './containers.ts'
 
@@ -69,26 +68,6 @@ const REQUESTS: readonly Row[] = [
   ['GET', '/assets', 404],
 ]
 
-const FIELDS = [
-  'accept-ranges',
-  'allow',
-  'cache-control',
-  'content-encoding',
-  'content-length',
-  'content-range',
-  'content-type',
-  'etag',
-  'location',
-  'set-cookie',
-  'vary',
-]
-
-interface Seen {
-  readonly status: number
-  readonly fields: Headers
-  readonly body: string
-}
-
 const dir = await tmpDir()
 const options = { cache: join(dir, 'cache'), data: join(dir, 'data', 'shop') }
 const { file } = await pack(join(import.meta.dirname, '../../fixtures/apps/shop'), { out: join(dir, 'shop.zapp') })
@@ -117,7 +96,7 @@ async function openServe(): Promise<Running> {
 }
 
 /** What the first way saw, by request: the others must see it too. */
-const first: Seen[] = []
+const first: Answer[] = []
 const table = new Map<string, boolean[]>()
 
 describe.each(WAYS)('%s', (name, open) => {
@@ -129,7 +108,7 @@ describe.each(WAYS)('%s', (name, open) => {
   it.each(REQUESTS.map((row) => [titleOf(row), row] as const))('%s', async (_, row) => {
     const index = passed.push(false) - 1
     running ??= await open()
-    const seen = await ask(running, row)
+    const seen = await asks(running, row)
     first[index] ??= seen
     expect(seen).toEqual(first[index])
     expect(seen.status).toBe(row[2])
@@ -154,31 +133,7 @@ function titleOf([method, path, status, { headers = {}, body } = {}]: Row): stri
   return `${method} /shop${path}${fields.join('')}${length} → ${status}`
 }
 
-async function ask({ port, fetch }: Running, [method, path, , init = {}]: Row): Promise<Seen> {
-  // The fields that fetch() would add by itself are said, so that every container is asked the same.
-  const headers = { Host: 'shop.example', 'Accept-Encoding': 'identity', ...init.headers }
-  if (port !== 0) return askSocket(port, method, `/shop${path}`, headers, init.body)
-  const length = init.body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(init.body)) }
-  const answer = await fetch(`/shop${path}`, { method, headers: { ...headers, ...length }, ...bodyOf(init.body) })
-  const fields = [...answer.headers.keys()].map((name) => [name, answer.headers.get(name) ?? undefined])
-  return look(answer.status, Object.fromEntries(fields), Buffer.from(await answer.arrayBuffer()))
+function asks({ port, fetch }: Running, [method, path, , init]: Row): Promise<Answer> {
+  const asked = { method, path, ...init }
+  return port === 0 ? askFetch(fetch, '/shop', asked) : ask(port, '/shop', asked)
 }
-
-function askSocket(port: number, method: string, path: string, headers: Headers, body?: string | Buffer) {
-  return new Promise<Seen>((resolve, reject) => {
-    const req = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, async (res) => {
-      const chunks: Buffer[] = []
-      for await (const chunk of res) chunks.push(chunk)
-      resolve(look(res.statusCode ?? 0, res.headers, Buffer.concat(chunks)))
-    })
-    req.on('error', reject).end(body)
-  })
-}
-
-function look(status: number, headers: IncomingHttpHeaders, body: Buffer): Seen {
-  const fields = FIELDS.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]]))
-  return { status, fields: Object.fromEntries(fields), body: createHash('sha256').update(body).digest('hex') }
-}
-
-const bodyOf = (body: string | Buffer | undefined) =>
-  body === undefined ? {} : { body: new Uint8Array(Buffer.from(body)) }

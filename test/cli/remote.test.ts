@@ -1,30 +1,14 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Host, serve } from '../../src/host/serve.ts'
+import { expect, test } from 'vitest'
+import { startAdminHost } from '../helpers/admin-host.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
-import { tmpDir } from '../helpers/tmp.ts'
 import { cli, cliJson } from './helper.ts'
 
-let dir: string
-let host: Host
-let remote: string[]
-
-beforeAll(async () => {
-  dir = await tmpDir()
-  await mkdir(join(dir, 'apps'))
-  const folders = { cache: join(dir, 'cache'), data: join(dir, 'data'), state: join(dir, 'state') }
-  host = await serve({
-    apps: [{ path: join(dir, 'apps') }],
-    port: 0,
-    admin: { host: '127.0.0.1', port: 0 },
-    ...folders,
-  })
-  remote = ['--to', `unix:${join(dir, 'state', 'admin.sock')}`, '--token-file', join(dir, 'state', 'admin.token')]
-})
-afterAll(() => host.close({ drainMs: 0 }))
+const { dir, host, url, tokenFile } = await startAdminHost()
+const remote = ['--to', `unix:${join(dir, 'state', 'admin.sock')}`, '--token-file', tokenFile]
 
 const site = (version: string, text = version, manifest: Record<string, unknown> = {}) => {
   const whole = { name: 'site', version, routes: { '/': { static: 'public' } }, ...manifest }
@@ -71,7 +55,7 @@ test('needs that are not met are told by a dry run, with exit code 1', async () 
 })
 
 test('the token may come from the environment', async () => {
-  const to = ['--to', host.admin?.url as string]
+  const to = ['--to', url]
   expect((await cli(['list', ...to], { env: { ZAPP_TOKEN: 'wrong-token-wrong-token' } })).stderr).toContain(
     'ADMIN_TOKEN',
   )

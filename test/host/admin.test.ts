@@ -1,39 +1,21 @@
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { SCHEMAS } from '../../src/host/admin/schemas.ts'
 import { adminToken, hasToken } from '../../src/host/admin/token.ts'
-import { type Host, serve } from '../../src/host/serve.ts'
+import { startAdminHost } from '../helpers/admin-host.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
-import { tmpDir } from '../helpers/tmp.ts'
 import { entry, says } from './helper.ts'
 import { misfits } from './schema.ts'
 
-let host: Host
-let dir: string
-let url: string
-let token: string
-
-beforeAll(async () => {
-  dir = await tmpDir()
-  await mkdir(join(dir, 'apps'))
-  const folders = { cache: join(dir, 'cache'), data: join(dir, 'data'), state: join(dir, 'state') }
-  host = await serve({
-    apps: [{ path: join(dir, 'apps') }],
-    port: 0,
-    admin: { host: '127.0.0.1', port: 0 },
-    ...folders,
-  })
-  url = host.admin?.url as string
-  token = (await readFile(host.admin?.tokenFile as string, 'utf8')).trim()
-})
+const { dir, host, url, tokenFile } = await startAdminHost()
+const token = (await readFile(tokenFile, 'utf8')).trim()
 afterEach(async () => {
   for (const { id } of host.apps) await host.undeploy(id)
 })
-afterAll(() => host.close({ drainMs: 0 }))
 
 const get = (path: string) => fetch(new URL(path, host.address.url), { redirect: 'manual' })
 const text = async (path: string) => (await get(path)).text()

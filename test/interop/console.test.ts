@@ -2,9 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Host, serve } from '../../src/host/serve.ts'
+import { startAdminHost } from '../helpers/admin-host.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
-import { tmpDir } from '../helpers/tmp.ts'
 import { needPrograms } from './helpers/apt.ts'
 
 /*
@@ -16,26 +15,17 @@ const SHOTS = join(import.meta.dirname, '../../build/console')
 // Without these it looks for its maker's servers at every start, or wants a sandbox that root cannot have.
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync']
 
-let dir: string
-let host: Host
 let browser: Browser
 let page: Page
 const requested: string[] = []
 const complaints: string[] = []
 
 await needPrograms({ chromium: 'chromium' })
+const { dir, host, url, tokenFile } = await startAdminHost()
 
 beforeAll(async () => {
-  dir = await tmpDir()
-  for (const name of ['apps', 'uploads']) await mkdir(join(dir, name))
+  await mkdir(join(dir, 'uploads'))
   await mkdir(SHOTS, { recursive: true })
-  const folders = { cache: join(dir, 'cache'), data: join(dir, 'data'), state: join(dir, 'state') }
-  host = await serve({
-    apps: [{ path: join(dir, 'apps') }],
-    port: 0,
-    admin: { host: '127.0.0.1', port: 0 },
-    ...folders,
-  })
   browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS })
   page = await browser.newPage({ viewport: { width: 1200, height: 760 } })
   page.on('request', (request) => requested.push(request.url()))
@@ -43,12 +33,9 @@ beforeAll(async () => {
   page.on('console', (line) => {
     if (line.text().includes('Content Security Policy')) complaints.push(line.text())
   })
-  await page.goto(host.admin?.url as string)
+  await page.goto(url)
 })
-afterAll(async () => {
-  await browser?.close()
-  await host?.close({ drainMs: 0 })
-})
+afterAll(() => browser?.close())
 
 async function archive(version: string, code: string): Promise<string> {
   const manifest = { name: 'shop', title: 'Shop', version, entry: { type: 'node', module: 'app.cjs' } }
@@ -80,7 +67,7 @@ test('a wrong token is refused, the right one lets in, by keyboard alone', async
   await page.locator('#token').fill('wrong')
   await page.keyboard.press('Enter')
   await page.getByText('This token is not the one of this host.').waitFor()
-  await page.locator('#token').fill((await readFile(host.admin?.tokenFile as string, 'utf8')).trim())
+  await page.locator('#token').fill((await readFile(tokenFile, 'utf8')).trim())
   await page.keyboard.press('Enter')
   await page.getByText('No apps yet').waitFor()
 })
@@ -150,7 +137,7 @@ test('undeploy asks first', async () => {
 })
 
 test('it asked its own host and nobody else, and broke no rule of its policy', () => {
-  const origin = new URL(host.admin?.url as string).origin
+  const origin = new URL(url).origin
   expect(requested.filter((url) => !url.startsWith(`${origin}/`))).toEqual([])
   expect(complaints).toEqual([])
 })

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { type Answer, ask, askFetch } from '../helpers/ask.ts'
 import { needApache } from './helpers/apache.ts'
 import { needPrograms } from './helpers/apt.ts'
-import { type Answer, ask, askFetch } from './helpers/ask.ts'
 import { nodeContainers } from './helpers/node-containers.ts'
 import { packNotes } from './helpers/notes.ts'
 import { PACKAGES, pythonServers } from './helpers/python-servers.ts'

@@ -6,6 +6,7 @@ import { type Archive, openArchive } from '../../src/archive/archive.ts'
 import type { Answer, ResponseAnswer } from '../../src/mount/answer.ts'
 import { createMount, type Mount } from '../../src/mount/mount.ts'
 import { bodyBytes } from './helpers/answers.ts'
+import { type Expected, expectAnswer } from './helpers/expected.ts'
 import { contentOf, makeArchive } from './helpers/make-archive.ts'
 import { REQUEST_SITES, TREE } from './helpers/request-sites.ts'
 
@@ -23,16 +24,7 @@ interface Vector {
     readonly headers: Readonly<Record<string, string>>
     readonly mount?: string
   }
-  readonly answer: {
-    readonly entry?: string
-    readonly status?: number
-    readonly headers?: Readonly<Record<string, string | null>>
-    readonly body?: string
-    readonly base64?: string
-    readonly file?: string
-    readonly slice?: readonly [number, number]
-    readonly gunzips?: string
-  }
+  readonly answer: Expected
 }
 
 if (process.env.UPDATE) {
@@ -67,28 +59,10 @@ describe.each(suites)('$name', (suite: { archive: string; rows: readonly Vector[
       return
     }
     expect(answer).toMatchObject({ kind: 'response', status: expected.status })
-    await check(answer as ResponseAnswer, expected)
+    const { headers, body } = answer as ResponseAnswer
+    const bytes = await bodyBytes(answer as ResponseAnswer)
+    await expectAnswer({ headers, body: body && bytes }, expected, archive)
   })
-
-  async function check(answer: ResponseAnswer, expected: Vector['answer']): Promise<void> {
-    const headers = new Headers(answer.headers.map(([name, value]): [string, string] => [name, value]))
-    for (const [name, value] of Object.entries(expected.headers ?? {})) {
-      expect([name, headers.get(name)]).toEqual([name, value])
-    }
-    const body = await bodyBytes(answer)
-    if (answer.body !== null) expect(headers.get('content-length')).toBe(String(body.length))
-    if (expected.body !== undefined) expect(body.toString()).toBe(expected.body)
-    if (expected.base64 !== undefined) expect(body.toString('base64')).toBe(expected.base64)
-    if (expected.gunzips !== undefined) expect(gunzipSync(body).equals(await fileBytes(expected.gunzips))).toBe(true)
-    if (expected.file !== undefined) {
-      const [start, end] = expected.slice ?? [0, Number.POSITIVE_INFINITY]
-      expect(body.equals((await fileBytes(expected.file)).subarray(start, end + 1))).toBe(true)
-    }
-  }
-
-  async function fileBytes(path: string): Promise<Buffer> {
-    return Buffer.from(await archive.read(archive.entries.get(path)!))
-  }
 })
 
 /** How a loader without the raw target asks: each byte of the decoded path stands for itself. */

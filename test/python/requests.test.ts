@@ -1,22 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Archive, openArchive } from '../../src/archive/archive.ts'
+import { type Expected, expectAnswer } from '../mount/helpers/expected.ts'
 import { ROOT, runPython } from './python.ts'
 
 /* The vectors that every loader must pass, answered by the one in Python; fixtures/requests/README.md has their keys. */
-
-interface Expected {
-  readonly entry?: string
-  readonly status?: number
-  readonly headers?: Readonly<Record<string, string | null>>
-  readonly body?: string
-  readonly base64?: string
-  readonly file?: string
-  readonly slice?: readonly [number, number]
-  readonly gunzips?: string
-}
 
 interface Row {
   readonly name: string
@@ -59,28 +48,9 @@ describe.each(runs)('the Python loader, $edge, $name', (suite) => {
       return
     }
     expect(got.status).toBe(expected.status)
-    await check(got, expected)
+    const body = got.body === null ? null : Buffer.from(got.body, 'base64')
+    await expectAnswer({ headers: got.headers, body }, expected, archive)
   })
-
-  async function check(got: Got, expected: Expected): Promise<void> {
-    const headers = new Headers(got.headers)
-    for (const [name, value] of Object.entries(expected.headers ?? {})) {
-      expect([name, headers.get(name)]).toEqual([name, value])
-    }
-    const body = Buffer.from(got.body ?? '', 'base64')
-    if (got.body !== null) expect(headers.get('content-length')).toBe(String(body.length))
-    if (expected.body !== undefined) expect(body.toString()).toBe(expected.body)
-    if (expected.base64 !== undefined) expect(body.toString('base64')).toBe(expected.base64)
-    if (expected.gunzips !== undefined) expect(gunzipSync(body).equals(await fileBytes(expected.gunzips))).toBe(true)
-    if (expected.file !== undefined) {
-      const [start, end] = expected.slice ?? [0, Number.POSITIVE_INFINITY]
-      expect(body.equals((await fileBytes(expected.file)).subarray(start, end + 1))).toBe(true)
-    }
-  }
-
-  async function fileBytes(path: string): Promise<Buffer> {
-    return Buffer.from(await archive.read(archive.entries.get(path)!))
-  }
 })
 
 test('every row was answered', () => {

@@ -1,14 +1,11 @@
+import type { Asked } from '../../helpers/ask.ts'
+
 /*
  * The table of requests that every container is asked, of the notebook in either language: what is answered is the
  * same, byte for byte. Rows with `foreign` are about paths that many servers rewrite before anybody sees them.
  */
 
-export interface Row {
-  readonly method: string
-  /** Below the mount, and the query. */
-  readonly path: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Buffer
+export interface Row extends Asked {
   readonly status: number
   /** Statuses that servers of others may answer instead, each with the reason. */
   readonly foreign?: Readonly<Record<number, string>>

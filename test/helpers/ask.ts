@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
-import type { Row } from './requests.ts'
 
 /** Fields that mean something to a client. */
 const FIELDS = [
@@ -27,7 +26,13 @@ export interface Answer {
   readonly body: string
 }
 
-type Asked = Pick<Row, 'method' | 'path' | 'headers' | 'body'>
+export interface Asked {
+  readonly method: string
+  /** Below the mount, and the query. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: string | Buffer | undefined
+}
 
 /** What every container is asked alike, also where a client would add fields of its own. */
 const COMMON = { Host: 'shop.example', 'Accept-Encoding': 'identity' }
