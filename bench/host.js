@@ -97,14 +97,13 @@ const CASES = {
 /** With an access log, which nobody keeps. @param {string} path */
 async function zapp(path) {
   const { serve } = await dist('host/serve.js')
-  const { formatAccess } = await dist('host/access-log.js')
   const folder = join(tmpdir(), 'zapp-bench-cache')
   const { createWriteStream } = await import('node:fs')
   const out = createWriteStream('/dev/null')
   const host = await serve({
     ...{ apps: [{ path }], port: 0, cache: join(folder, 'cache'), data: join(folder, 'data') },
     log: (/** @type {any} */ event) => {
-      if (event.type === 'access') out.write(`${formatAccess(event.record)}\n`)
+      if (event.type === 'access') out.write(`${event.lines}\n`)
     },
   })
   process.once('SIGTERM', () => host.close({ drainMs: 0 }).then(() => process.exit()))

@@ -1,7 +1,7 @@
 /** One request, or what a client sent in the place of one. */
 export interface AccessRecord {
-  /** When the head of the request was complete. */
-  readonly time: Date
+  /** When the head of the request was complete, ms since 1970. */
+  readonly time: number
   /** Address of the peer. */
   readonly peer: string
   /** As received; `-` where nothing could be read, as in `target` and `httpVersion`. */
@@ -46,14 +46,15 @@ export function formatAccess(record: AccessRecord, format: AccessFormat = 'zapp'
 const FORMATS: Readonly<Record<AccessFormat, (record: AccessRecord) => string>> = {
   zapp(record) {
     const { time, peer, status, bytes, ms, app, aborted } = record
-    const words = [time.toISOString(), peer, requestOf(record), status, bytes, `${ms.toFixed(1)}ms`, app]
-    return `${words.join(' ')}${aborted ? ' aborted' : ''}`
+    const end = aborted ? ' aborted' : ''
+    return `${isoTime(time)} ${peer} ${requestOf(record)} ${status} ${bytes} ${ms.toFixed(1)}ms ${app}${end}`
   },
   common,
   combined: (record) => `${common(record)} ${quoted(record.referer)} ${quoted(record.userAgent)}`,
   json(record) {
-    const { time, id, peer, method, target, httpVersion, status, bytes, ms, app, version, aborted } = record
+    const { id, peer, method, target, httpVersion, status, bytes, ms, app, version, aborted } = record
     const { referer, userAgent } = record
+    const time = isoTime(record.time)
     const request = { method, target, protocol: httpVersion === '-' ? '-' : `HTTP/${httpVersion}` }
     const answer = { status, bytes, ms: Math.round(ms * 1000) / 1000, aborted, app, version }
     const line = JSON.stringify({ time, id, peer, ...request, ...answer, referer, userAgent })
@@ -75,13 +76,33 @@ function quoted(field: string): string {
   return `"${escapeField(field) || '-'}"`
 }
 
+const isoTime = remembering((time) => new Date(time).toISOString())
+
 /** `31/Jan/2026:12:00:00 +0000` */
-function clockTime(time: Date): string {
-  const [, day, month, year, clock] = time.toUTCString().split(' ')
-  return `${day}/${month}/${year}:${clock} +0000`
+function clockTime(time: number): string {
+  return ofSecond(time - (time % 1000))
 }
+
+const ofSecond = remembering((time) => {
+  const [, day, month, year, clock] = new Date(time).toUTCString().split(' ')
+  return `${day}/${month}/${year}:${clock} +0000`
+})
+
+/** Many requests fall into one moment, and to write it down is most of the work of a line. */
+function remembering(write: (time: number) => string): (time: number) => string {
+  let [last, text] = [Number.NaN, '']
+  return (time) => {
+    if (time === last) return text
+    last = time
+    text = write(time)
+    return text
+  }
+}
+
+const UNSAFE = /[^\x20-\x7e]|["\\]/
 
 /** As nginx and Apache do: `\xHH` for quotes, backslashes and everything beyond printable ASCII. */
 function escapeField(text: string): string {
+  if (!UNSAFE.test(text)) return text
   return text.replace(/[^\x20-\x7e]|["\\]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -11,8 +11,13 @@ export type Checked = { readonly path: RequestPath } | Reply
 const MAX_FIELDS = 100
 const MAX_TARGET = 8 * 1024
 
-/** Twice in one request these mean different things to different readers (Q01). */
-const ONCE: ReadonlySet<string> = new Set(['host', 'content-type', 'content-length', 'authorization'])
+/** Twice in one request these mean different things to different readers (Q01). A bit for each. */
+const ONCE: ReadonlyMap<string, number> = new Map([
+  ['host', 1],
+  ['content-type', 2],
+  ['content-length', 4],
+  ['authorization', 8],
+])
 /** Only the host may say who the client is, how it came, and which request this is (Q06); `Proxy` would become HTTP_PROXY (Q05). */
 const NEVER_FROM_CLIENTS = /^(?:proxy|forwarded|x-real-ip|x-request-id|x-forwarded-.*)$|_/
 /** Fields that frame or route the message; a client cannot have them dropped by naming them in Connection (Q07). */
@@ -32,30 +37,37 @@ export function checkRequest(req: IncomingMessage, id: string = newRequestId()):
   if (raw.length > 2 * MAX_FIELDS) return refusal(431, `More than ${MAX_FIELDS} header fields.`)
   if (method === 'TRACE') return refusal(405, 'TRACE is not answered.', { Allow: METHODS })
 
-  const dropped = new Set<string>()
-  const seen = new Set<string>()
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase()
-    if (NEVER_FROM_CLIENTS.test(name)) dropped.add(name)
-    if (!ONCE.has(name)) continue
-    if (seen.has(name)) return refusal(400, `The field ${name} came twice.`)
-    seen.add(name)
+  let dropped: Set<string> | undefined
+  const drop = (name: string) => {
+    dropped ??= new Set()
+    dropped.add(name.toLowerCase())
   }
-  const { host, connection, expect, 'transfer-encoding': coding } = req.headers
+  let seen = 0
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string
+    const meaning = meaningOf(name)
+    if (meaning === ORDINARY) continue
+    if (meaning === DROPPED) drop(name)
+    else if ((seen & meaning) !== 0) return refusal(400, `The field ${name.toLowerCase()} came twice.`)
+    else seen |= meaning
+  }
+  const { host, connection, expect, upgrade, 'transfer-encoding': coding } = req.headers
   if (host === undefined ? version === '1.1' : !isHostField(host)) return refusal(400, 'Host is missing or no host.')
   if (coding !== undefined && version === '1.0') return refusal(400, 'HTTP/1.0 has no transfer codings.')
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return refusal(501, 'Only chunked is understood.')
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return refusal(417, 'Only 100-continue can be expected.')
   }
-  for (const option of connection?.toLowerCase().split(',') ?? []) {
-    const name = option.trim()
-    if (CONNECTION_OPTIONS.has(name)) continue
-    if (NOT_PER_HOP.has(name)) return refusal(400, 'Connection names a field that is not per hop.')
-    dropped.add(name)
+  if (connection !== undefined && !CONNECTION_OPTIONS.has(connection)) {
+    for (const option of connection.toLowerCase().split(',')) {
+      const name = option.trim()
+      if (CONNECTION_OPTIONS.has(name)) continue
+      if (NOT_PER_HOP.has(name)) return refusal(400, 'Connection names a field that is not per hop.')
+      drop(name)
+    }
   }
 
-  if (req.headers.upgrade !== undefined && !isWebSocket(req)) dropped.add('upgrade')
+  if (upgrade !== undefined && !isWebSocket(req)) drop('upgrade')
 
   const path = judgeRequestPath({ method, target, headers: { get: (name) => req.headers[name] as string }, mount: '' })
   if (typeof path === 'number') {
@@ -63,9 +75,28 @@ export function checkRequest(req: IncomingMessage, id: string = newRequestId()):
   }
   // An absolute target names the same host as Host does: apps get the form that they know.
   if (!target.startsWith('/')) req.url = (path.raw || '/') + path.query
-  if (dropped.size > 0) dropFields(req, dropped)
+  if (dropped) dropFields(req, dropped)
   addFields(req, host, id)
   return { path }
+}
+
+const ORDINARY = 0
+const DROPPED = -1
+
+/** Names come again and again, in the same spelling: a look-up is a tenth of the work. */
+const meanings = new Map<string, number>()
+/** More are a client's inventions. */
+const MAX_MEANINGS = 500
+
+/** @returns {@link ORDINARY}, {@link DROPPED}, or the bit of a field that may come once */
+function meaningOf(name: string): number {
+  const known = meanings.get(name)
+  if (known !== undefined) return known
+  const lower = name.toLowerCase()
+  const meaning = NEVER_FROM_CLIENTS.test(lower) ? DROPPED : (ONCE.get(lower) ?? ORDINARY)
+  if (meanings.size === MAX_MEANINGS) meanings.clear()
+  meanings.set(name, meaning)
+  return meaning
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'

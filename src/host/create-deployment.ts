@@ -1,9 +1,8 @@
 import type { Deployment } from './deployment.ts'
-import type { FoundApp } from './front/request-server.ts'
 import type { Front } from './front.ts'
 import { InProcess, type InProcessOptions } from './in-process.ts'
 import type { StoredApp } from './prepare.ts'
-import { Isolated } from './workers/isolated.ts'
+import { Isolated, type IsolatedOptions } from './workers/isolated.ts'
 import { hasWorkers } from './workers/launch.ts'
 
 /**
@@ -12,14 +11,13 @@ import { hasWorkers } from './workers/launch.ts'
  */
 export function createDeployment(
   stored: StoredApp,
-  options: InProcessOptions,
-  app: FoundApp,
+  options: InProcessOptions & Pick<IsolatedOptions, 'app' | 'accessLog' | 'onReport'>,
   front: Front,
 ): Deployment {
   if (!hasWorkers(stored.archive.manifest)) return new InProcess(stored, options)
   return new Isolated(stored, {
     ...options,
-    onAccess: (record) => front.log(record.app === '-' ? record : { ...record, app: app.id, version: app.version }),
+    onAccess: (record) => front.log(record),
     onReturn: (socket, bytes, mixed) => front.receive(socket, bytes, mixed),
     onCut: (socket) => front.refuse(socket),
   })

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
+import type { AccessFormat } from './access-log.ts'
 import type { BoundHandle } from './front/bind.ts'
 import type { Territory } from './territory.ts'
 
@@ -66,6 +67,8 @@ export interface Connections {
    * @returns false where no process can take it now: the requests are to come through {@link Deployment.handle}
    */
   take(socket: Socket, bytes: Buffer): boolean
+  /** How its processes log requests from now on. */
+  logAs(format: AccessFormat | 'off'): void
   /** The host stops: answers what runs, ends what is idle. Resolves when no connection is left. */
   end(): Promise<void>
   /** Ends every connection at once. */

@@ -32,11 +32,6 @@ export class Events {
 
   #keep(event: HostEvent): void {
     switch (event.type) {
-      case 'access': {
-        const { app, version, status, aborted, bytes, ms } = event.record
-        if (app !== '-') this.countersOf(app).observe({ version, status: aborted ? 0 : status, bytes, ms })
-        break
-      }
       case 'log': {
         const { app, version, line } = event
         this.journal.add(app, { time: new Date(), version, ...line })

@@ -1,12 +1,11 @@
 import type { ZappError } from '../errors.ts'
 import type { LogLine } from '../runtimes/load.ts'
-import type { AccessRecord } from './access-log.ts'
 import type { AppView, StateChange } from './app-view.ts'
 
 /** What happens to an app, and each request. */
 export type HostEvent =
-  /** `line`: as it is to be printed; undefined where it went into a file, or is not wanted. */
-  | { readonly type: 'access'; readonly record: AccessRecord; readonly line: string | undefined }
+  /** Requests that were answered, a line each, without the last end; only where they are to be printed. */
+  | { readonly type: 'access'; readonly lines: string }
   | { readonly type: 'state'; readonly change: StateChange }
   /** The app answers requests. `ms`: from the start of loading. */
   | { readonly type: 'live'; readonly app: AppView; readonly ms: number }

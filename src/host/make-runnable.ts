@@ -4,6 +4,7 @@ import { archiveCommands } from './deployments/run-commands.ts'
 import type { Runnable } from './deployments/slot-context.ts'
 import type { Events } from './events.ts'
 import type { Front } from './front.ts'
+import type { HostLogs } from './logs/host-logs.ts'
 import type { StoredApp } from './prepare.ts'
 import type { AppSettings } from './settings/app-settings.ts'
 
@@ -20,7 +21,7 @@ export function makeRunnable(
   stored: StoredApp,
   { config, data, health, workers }: AppSettings,
   { id, mount, cache, earlier }: RunnableOptions,
-  { events, front }: { readonly events: Events; readonly front: Front },
+  { events, logs, front }: { readonly events: Events; readonly logs: HostLogs; readonly front: Front },
 ): Runnable {
   const { name, version } = stored.archive.manifest
   const common = {
@@ -30,6 +31,15 @@ export function makeRunnable(
     onError: (error: unknown, where: string) => events.emit({ type: 'error', app: id, name, error, where }),
     onLog: (line: LogLine) => events.emit({ type: 'log', app: id, name, version, line }),
   }
-  const deployment = createDeployment(stored, { mount, health, workers, earlier, ...common }, { id, version }, front)
+  const deployment = createDeployment(
+    stored,
+    {
+      ...{ mount, health, workers, earlier, ...common },
+      app: { id, version },
+      accessLog: () => logs.format,
+      onReport: (report) => logs.report({ id, version }, report),
+    },
+    front,
+  )
   return { deployment, commands: archiveCommands(stored.archive, common) }
 }

@@ -18,32 +18,58 @@ export interface AppMetrics {
 
 /** One request, as it is counted. */
 export interface Observation {
-  readonly version: string
   /** 0 where there was no answer. */
   readonly status: number
   readonly bytes: number
   readonly ms: number
 }
 
+/** What requests of one version have added up to. Plain, so that a process can send it to another. */
+export interface Counts {
+  readonly requests: Readonly<Record<string, number>>
+  readonly bytes: number
+  readonly latency: readonly number[]
+  readonly seconds: number
+}
+
+/** By the first digit of the status. */
+const KINDS = ['aborted', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
+
+/** Adds up requests of one version. */
+export class Tally implements Counts {
+  readonly requests: Record<string, number> = {}
+  readonly latency: number[] = [...LATENCY_BUCKETS, 0].map(() => 0)
+  bytes = 0
+  seconds = 0
+
+  observe({ status, bytes, ms }: Observation): void {
+    const seconds = ms / 1000
+    const kind = KINDS[Math.floor(status / 100)] ?? 'aborted'
+    this.requests[kind] = (this.requests[kind] ?? 0) + 1
+    let bucket = 0
+    while (bucket < LATENCY_BUCKETS.length && seconds > (LATENCY_BUCKETS[bucket] as number)) bucket++
+    this.latency[bucket] = (this.latency[bucket] as number) + 1
+    this.bytes += bytes
+    this.seconds += seconds
+  }
+
+  add({ requests, latency, bytes, seconds }: Counts): void {
+    for (const [kind, count] of Object.entries(requests)) this.requests[kind] = (this.requests[kind] ?? 0) + count
+    for (const [i, count] of latency.entries()) this.latency[i] = (this.latency[i] ?? 0) + count
+    this.bytes += bytes
+    this.seconds += seconds
+  }
+}
+
 /** Counts of one app. They are added to, never set back, so that rates can be told from two readings. */
 export class Counters {
-  readonly #requests: Record<string, Record<string, number>> = {}
-  readonly #latency: number[] = [...LATENCY_BUCKETS, 0].map(() => 0)
-  #bytes = 0
-  #seconds = 0
+  readonly #versions = new Map<string, Tally>()
   #restarts = 0
 
-  observe({ version, status, bytes, ms }: Observation): void {
-    const seconds = ms / 1000
-    const kind = status === 0 ? 'aborted' : `${Math.floor(status / 100)}xx`
-    const ofVersion = this.#requests[version] ?? {}
-    ofVersion[kind] = (ofVersion[kind] ?? 0) + 1
-    this.#requests[version] = ofVersion
-    const bucket = LATENCY_BUCKETS.findIndex((bound) => seconds <= bound)
-    const at = bucket === -1 ? LATENCY_BUCKETS.length : bucket
-    this.#latency[at] = (this.#latency[at] ?? 0) + 1
-    this.#bytes += bytes
-    this.#seconds += seconds
+  version(version: string): Tally {
+    const tally = this.#versions.get(version) ?? new Tally()
+    this.#versions.set(version, tally)
+    return tally
   }
 
   restarted(): void {
@@ -51,13 +77,10 @@ export class Counters {
   }
 
   read(name: string): AppMetrics {
-    return {
-      name,
-      requests: structuredClone(this.#requests),
-      bytes: this.#bytes,
-      latency: [...this.#latency],
-      seconds: this.#seconds,
-      restarts: this.#restarts,
-    }
+    const all = new Tally()
+    for (const tally of this.#versions.values()) all.add(tally)
+    const requests = Object.fromEntries([...this.#versions].map(([version, tally]) => [version, { ...tally.requests }]))
+    const { bytes, latency, seconds } = all
+    return { name, requests, bytes, latency, seconds, restarts: this.#restarts }
   }
 }

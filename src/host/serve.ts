@@ -64,7 +64,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     isOurs: (path) => inbox.holds(path),
     isEnabled: (id, name) => settings.isEnabled(id, name),
     make: (stored, { id, mount }, own, earlier) =>
-      makeRunnable(stored, own, { id, mount, cache, earlier }, { events, front }),
+      makeRunnable(stored, own, { id, mount, cache, earlier }, { events, logs, front }),
     limit: createLimiter(STARTERS),
     log: events.emit,
     onRoutes: () => front.claim(apps.slots.routes),
@@ -77,7 +77,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     trust,
     find: (path, method, name) =>
       phase === 'reading' ? STARTING : findAnswer(apps, settings.hostOf(name), path, method, isLoopback(host)),
-    log: (record) => events.emit({ type: 'access', record, line: logs.access(record) }),
+    log: (record) => logs.access(record),
   })
   let admin: OpenAdmin | undefined
   let closing: Promise<void> | undefined
@@ -99,6 +99,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     try {
       const next = await settings.readAgain()
       await logs.use(next, options.accessLog)
+      for (const { deployment } of apps.slots.routes) deployment?.connections?.logAs(logs.format)
       settings.use(next)
     } catch (failure) {
       events.emit({ type: 'reloaded', error: asZappError(failure) })

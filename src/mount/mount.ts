@@ -24,7 +24,7 @@ export interface MountOptions {
 
 export interface Mount {
   /** Never rejects: what goes wrong is an answer of status 400, 404, 405, 500 … */
-  answer(request: MountRequest): Promise<Answer>
+  answer(request: MountRequest): Promise<Answer> | Answer
   /** The file that a route with `cache: "immutable"` has for a GET or HEAD; undefined for everything else. */
   immutable(request: MountRequest): Promise<ResponseAnswer> | undefined
   /** The app's error page for an answer that the container itself makes (502, 503, 504 …), else a line of text. */
@@ -70,7 +70,7 @@ class ArchiveMount implements Mount {
     return this.#pages.answer(status, request, headers)
   }
 
-  async answer(request: MountRequest): Promise<Answer> {
+  answer(request: MountRequest): Promise<Answer> | Answer {
     const path = judgeRequestPath(request)
     if (typeof path === 'number') return this.error(path, request, path === 405 ? ALLOW : [])
     // Patterns know no empty path: the mount without its slash belongs to whoever has "/".
@@ -145,9 +145,9 @@ class ArchiveMount implements Mount {
     path: RequestPath,
     request: MountRequest,
   ): Answer | Promise<Answer> {
-    const pathInfo = skipSegments(path.raw, countSegments(prefix))
+    const pathInfo = prefix === '' ? path.raw : skipSegments(path.raw, countSegments(prefix))
     if (isSchemeRelative(pathInfo)) return this.error(400, request)
-    const scriptName = inMount(encodePath(prefix), request.mount)
+    const scriptName = inMount(prefix === '' ? '' : encodePath(prefix), request.mount)
     return { kind: 'entry', entry, scriptName, pathInfo, query: path.query, route }
   }
 }
@@ -155,6 +155,7 @@ class ArchiveMount implements Mount {
 /** A path of the app's as URL text, with the mount in front; an address elsewhere (`https://…`) stays as it is. */
 function inMount(to: string, mount: string): string {
   if (to !== '' && !to.startsWith('/')) return to
+  if (mount === '') return to
   return mount.replace(/[^\x21-\x7e]+/g, encodeURIComponent) + to
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { fail, ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
-import type { EntryAnswer, ResponseAnswer } from '../mount/answer.ts'
+import type { Answer, EntryAnswer, ResponseAnswer } from '../mount/answer.ts'
 import { fetchRequest } from '../mount/fetch-request.ts'
 import { toResponse } from '../mount/fetch-response.ts'
 import type { Header } from '../mount/headers.ts'
@@ -74,50 +74,71 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
     } else if (!res.closed) {
       // Else the client left while a middleware was at work: the app would wait for an end that has been.
       running.add(res)
-      void respond(req, res, place)
+      answer(req, res, place)
     }
   }
 
-  async function respond(req: IncomingMessage, res: ServerResponse, place: Place): Promise<void> {
+  /** Calls an entry at once where the answer is one: a promise for each request would cost more than all the rest here. */
+  function answer(req: IncomingMessage, res: ServerResponse, place: Place): void {
+    const found = answers.answer(nodeRequest(req, place.mount, place.target))
+    if (found instanceof Promise || found.kind === 'response') return void respond(req, res, place, found)
+    const entry = entries.get(found.entry)!
+    if ('answer' in entry) return void respond(req, res, place, found)
+    const failed = (error: unknown) => void recover(req, res, error, `entry ${found.entry}`)
+    try {
+      aim(req, res, found, place)
+      const done = entry.listener(req, res)
+      if (isThenable(done)) done.then(undefined, failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  async function respond(
+    req: IncomingMessage,
+    res: ServerResponse,
+    place: Place,
+    first: Answer | Promise<Answer>,
+  ): Promise<void> {
     let where = 'the answer'
     try {
+      let found = await first
       for (let redirects = 0; ; redirects++) {
-        const answer = await answers.answer(nodeRequest(req, place.mount, place.target))
-        if (answer.kind === 'response') return await sendAnswer(answer, req, res)
-        where = `entry ${answer.entry}`
-        const outcome = await callEntry(answer, place, req, res)
+        if (found.kind === 'response') return await sendAnswer(found, req, res)
+        where = `entry ${found.entry}`
+        const outcome = await callEntry(found, place, req, res)
         if (!outcome) return
-        for (const [name] of answer.route.headers) res.removeHeader(name)
+        for (const [name] of found.route.headers) res.removeHeader(name)
         if ('status' in outcome) {
           const { status, headers } = outcome
           return await sendAnswer(await answers.error(status, nodeRequest(req, place.mount), headers), req, res)
         }
-        if (redirects === MAX_REDIRECTS) throw tooManyRedirects(answer.entry)
+        if (redirects === MAX_REDIRECTS) throw tooManyRedirects(found.entry)
         const { mount } = place
         place = { mount, target: outcome.location }
         if (!redirectLocally(req, place)) return void res.writeHead(302, clientRedirect(outcome.location)).end()
+        found = await answers.answer(nodeRequest(req, place.mount, place.target))
       }
     } catch (error) {
-      onError(error, where)
-      await recover(req, res, error)
+      await recover(req, res, error, where)
     }
   }
 
   async function callEntry(
-    answer: EntryAnswer,
+    found: EntryAnswer,
     place: Place,
     req: IncomingMessage,
     res: ServerResponse,
   ): Promise<Outcome> {
-    for (const [name, value] of answer.route.headers) res.setHeader(name, value)
-    aim(req, answer, place)
-    const entry = entries.get(answer.entry)!
+    aim(req, res, found, place)
+    const entry = entries.get(found.entry)!
     if ('answer' in entry) return entry.answer(req, res)
     await entry.listener(req, res)
   }
 
   /** An answer where nothing was sent yet; else the client must see that what it has is not whole. */
-  async function recover(req: IncomingMessage, res: ServerResponse, error: unknown): Promise<void> {
+  async function recover(req: IncomingMessage, res: ServerResponse, error: unknown, where: string): Promise<void> {
+    onError(error, where)
     if (res.headersSent) {
       if (!res.writableEnded) res.destroy()
       return
@@ -166,7 +187,7 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
     }
     const take = entries.get(answer.entry)?.upgrade()
     if (!take) return refuseUpgrade(socket, 501, 'The app declares WebSockets, but exports nothing that takes them.\n')
-    aim(req, answer, place)
+    aim(req, undefined, answer, place)
     running.add(socket)
     socket.off('error', ignore)
     try {
@@ -188,6 +209,11 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
   }
 }
 
+/** Many a listener returns what `res.end()` returned. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
 function tooManyRedirects(entry: string): ZappError {
   return fail('ENTRY_ANSWER', entry, { entry, reason: `more than ${MAX_REDIRECTS} local redirects in a row` })
 }
@@ -205,8 +231,17 @@ function failureOf(error: unknown): { status: number; headers: readonly Header[]
   return { status: error.status, headers: error.status === 503 ? [['Retry-After', RETRY_AFTER]] : [] }
 }
 
-/** Lets the entry see its own part of the URL in `url`, and the rest where Express and Connect have it. */
-function aim(req: MountedRequest, { scriptName, pathInfo, query }: EntryAnswer, place: Place): void {
+/**
+ * Lets the entry see its own part of the URL in `url`, and the rest where Express and Connect have it; gives the response
+ * the fields of the route.
+ */
+function aim(
+  req: MountedRequest,
+  res: ServerResponse | undefined,
+  { scriptName, pathInfo, query, route }: EntryAnswer,
+  place: Place,
+): void {
+  if (res) for (const [name, value] of route.headers) res.setHeader(name, value)
   if (scriptName !== '') {
     req.originalUrl = place.target
     req.baseUrl = scriptName

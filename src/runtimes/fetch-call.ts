@@ -106,7 +106,7 @@ class Ending {
   readonly #signal: AbortSignal
   readonly #abort: () => void
   #reject: (reason: unknown) => void = () => {}
-  #onClose = () => {}
+  #onClose: (this: Ending) => void = () => {}
 
   constructor(signal: AbortSignal) {
     this.broken = new Promise((_, reject) => {
@@ -118,7 +118,7 @@ class Ending {
     signal.addEventListener('abort', this.#abort, { once: true })
   }
 
-  once(_: 'close', listener: () => void): void {
+  on(_: 'close', listener: (this: Ending) => void): void {
     this.#onClose = listener
   }
 

@@ -1,6 +1,6 @@
 interface Ending {
   readonly closed?: boolean
-  once(event: 'close', listener: () => void): unknown
+  on(event: 'close', listener: () => void): unknown
   destroy(): unknown
 }
 
@@ -9,22 +9,28 @@ export class Running {
   closing = false
   readonly #all = new Set<Ending>()
   readonly #dispose: () => Promise<void>
+  /** One for all, called with what has closed: each request would make its own otherwise. */
+  readonly #onClose: (this: Ending) => void
   #closed: Promise<void> | undefined
   #onIdle = () => {}
 
   /** @param dispose called once, when the app is closing and nothing runs any more */
   constructor(dispose: () => Promise<void>) {
     this.#dispose = dispose
+    const ended = (running: Ending) => {
+      this.#all.delete(running)
+      if (this.#all.size === 0) this.#onIdle()
+    }
+    this.#onClose = function () {
+      ended(this)
+    }
   }
 
   add<T extends Ending>(running: T): T {
     // Closed before it came here, while a middleware was at work: it will not say so again.
     if (running.closed) return running
     this.#all.add(running)
-    running.once('close', () => {
-      this.#all.delete(running)
-      if (this.#all.size === 0) this.#onIdle()
-    })
+    running.on('close', this.#onClose)
     return running
   }
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { type AccessRecord, formatAccess } from '../../src/host/access-log.ts'
 
 const record: AccessRecord = {
-  time: new Date('2026-01-31T12:00:00.123Z'),
+  time: Date.parse('2026-01-31T12:00:00.123Z'),
   peer: '127.0.0.1',
   method: 'GET',
   target: '/shop/?q=a%20b',

@@ -94,8 +94,8 @@ class Site {
       {
         ...{ mount, config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', mount) },
         ...{ onError: () => {}, onLog: () => {} },
+        ...{ app: { id: mount, version }, accessLog: () => 'off', onReport: () => {} },
       },
-      { id: mount, version },
       this.front,
     )
     await deployment.start()

@@ -82,7 +82,8 @@ async function deploy(files: Record<string, string>): Promise<{ deployment: Depl
     { archive, file, digest: 'sha256:0', release: () => archive.close() },
     {
       ...{ mount: '', config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', 'deployed') },
-      ...{ onError: nobody, onLog: nobody, onAccess: nobody, onCut: nobody, onReturn: nobody },
+      ...{ app: { id: '/', version: '' }, accessLog: () => 'off' },
+      ...{ onError: nobody, onLog: nobody, onAccess: nobody, onReport: nobody, onCut: nobody, onReturn: nobody },
     },
   )
   return { deployment, stop: () => deployment.stop(0) }

@@ -195,7 +195,7 @@ function createLog(ui: Ui): (event: HostEvent) => void {
   return (event) => {
     switch (event.type) {
       case 'access':
-        if (event.line !== undefined) ui.warn(event.line)
+        ui.warn(event.lines)
         break
       case 'live':
         ui.warn(`${talk.green('live')}     ${idOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`)

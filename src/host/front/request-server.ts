@@ -20,6 +20,20 @@ export interface FoundApp {
 
 const NO_APP: FoundApp = { id: '-', version: '' }
 
+/** A request that is being answered. */
+interface Asked {
+  readonly req: IncomingMessage
+  /** As it was sent. */
+  readonly target: string
+  readonly id: string
+  readonly found: Found<Answers>
+  /** Of the wall clock, ms since 1970. */
+  readonly time: number
+  /** Of the clock that nobody sets, ms. */
+  readonly start: number
+  readonly peer: string
+}
+
 export type Answers = Pick<Deployment, 'handle' | 'upgrade'>
 
 export interface RequestServerOptions {
@@ -67,18 +81,26 @@ export class RequestServer {
   readonly #sockets = new Set<Socket>()
   /** Connections whose first bytes somebody else has read. */
   readonly #begun = new WeakSet<Duplex>()
-  readonly #running = new Set<ServerResponse>()
+  readonly #running = new Map<ServerResponse, Asked>()
+  /** Bytes that each connection had sent when its last response was over. */
+  readonly #sent = new WeakMap<Duplex, number>()
   readonly #upgraded = new Set<Duplex>()
   readonly #leaving = new WeakSet<IncomingMessage>()
   /** Connections of trusted proxies, whose addresses they have only here. */
   readonly #proxies = new WeakMap<Duplex, string>()
   /** Status that went out over an app's head, because the body of its request was none. */
   readonly #refused = new WeakMap<Duplex, number>()
+  /** One for all: called with the response that has closed. */
+  readonly #onClose: (this: ServerResponse) => void
   #phase: 'open' | 'leaving' | 'closing' = 'open'
   #onEmpty = () => {}
 
   constructor(options: RequestServerOptions) {
     this.#options = options
+    const ended = (res: ServerResponse) => this.#ended(res)
+    this.#onClose = function () {
+      ended(this)
+    }
     // Host is judged with all the rest, so that its refusal is logged with all the rest.
     const ours = { requireHostHeader: false, insecureHTTPParser: false, shouldUpgradeCallback: isWebSocket }
     this.#server = createServer({ ...LIMITS, ...ours })
@@ -114,7 +136,7 @@ export class RequestServer {
   /** Resolves when the last connection has ended or left. Running requests go on, what is idle ends. */
   close(): Promise<void> {
     this.#phase = 'closing'
-    for (const res of this.#running) if (!res.headersSent) res.setHeader('Connection', 'close')
+    for (const res of this.#running.keys()) if (!res.headersSent) res.setHeader('Connection', 'close')
     for (const socket of this.#upgraded) socket.end()
     this.#endIdle()
     return this.#empty()
@@ -132,7 +154,7 @@ export class RequestServer {
 
   /** Ends every connection: streams of events and upgraded ones in their own way, others in the middle of what they do. */
   cut(): void {
-    for (const res of this.#running) if (isEventStream(res)) res.end()
+    for (const res of this.#running.keys()) if (isEventStream(res)) res.end()
     for (const socket of this.#sockets) {
       if (this.#upgraded.has(socket)) socket.end(() => socket.destroy())
       else socket.destroySoon()
@@ -174,17 +196,23 @@ export class RequestServer {
   }
 
   #request(req: IncomingMessage, res: ServerResponse): void {
-    const target = req.url ?? ''
-    const id = this.#identify(req)
-    const found = this.#find(req, id)
-    this.#follow(req, res, this.#logLater(req, id, target, found))
+    const asked = this.#ask(req)
+    this.#follow(res, asked)
     if (this.#phase === 'closing') res.setHeader('Connection', 'close')
+    const { found } = asked
     if ('deployment' in found) {
       if (req.headers.expect !== undefined) res.writeContinue()
       found.deployment.handle(req, res)
     } else {
       sendReply(found, req, res)
     }
+  }
+
+  #ask(req: IncomingMessage): Asked {
+    const target = req.url ?? ''
+    const [time, start] = [Date.now(), performance.now()]
+    const id = this.#identify(req)
+    return { req, target, id, found: this.#find(req, id), time, start, peer: peerOf(req.socket) }
   }
 
   /** Whose request it is, as far as a proxy may say so. Proxies send one after the other. @returns its id */
@@ -203,47 +231,49 @@ export class RequestServer {
     return this.#options.find(checked.path.decoded || '/', req.method ?? '', req.headers.host?.toLowerCase())
   }
 
-  /** Logs the request when its response has ended, in whatever way. */
-  #follow(req: IncomingMessage, res: ServerResponse, log: (status: number, aborted: boolean) => void): void {
-    const { socket } = req
-    const ended = () => {
-      if (!this.#running.delete(res)) return
-      const refused = this.#refused.get(socket)
-      log(res.headersSent ? res.statusCode : (refused ?? 0), !res.writableFinished && refused === undefined)
-      // The connection turns idle after this event.
-      if (this.#phase === 'closing') setImmediate(() => this.#endIdle())
-      if (this.#phase === 'leaving') setImmediate(() => this.#dismissIdle())
-    }
-    this.#running.add(res)
-    res.once('close', ended)
+  #follow(res: ServerResponse, asked: Asked): void {
+    this.#running.set(res, asked)
+    res.on('close', this.#onClose)
     // A pipelined response that still waits for its turn is not told when the connection ends.
-    if (res.socket === null) socket.once('close', ended)
+    if (res.socket === null) asked.req.socket.once('close', () => this.#ended(res))
   }
 
-  #logLater(req: IncomingMessage, id: string, target: string, found: Found<Answers>) {
+  /** Logs a request when its response has ended, in whatever way. */
+  #ended(res: ServerResponse): void {
+    const asked = this.#running.get(res)
+    if (!asked) return
+    this.#running.delete(res)
+    const refused = this.#refused.get(asked.req.socket)
+    this.#log(asked, res.headersSent ? res.statusCode : (refused ?? 0), !res.writableFinished && refused === undefined)
+    // The connection turns idle after this event.
+    if (this.#phase === 'closing') setImmediate(() => this.#endIdle())
+    if (this.#phase === 'leaving') setImmediate(() => this.#dismissIdle())
+  }
+
+  #log({ req, target, id, found, time, start, peer }: Asked, status: number, aborted: boolean): void {
     const { socket, method = '-', httpVersion } = req
-    const [time, start, before, peer] = [new Date(), performance.now(), socket.bytesWritten, peerOf(socket)]
     const { referer = '', 'user-agent': userAgent = '' } = req.headers
     const { id: app, version } = 'deployment' in found ? found.app : NO_APP
-    return (status: number, aborted: boolean) => {
-      const bytes = socket.bytesWritten - before
-      this.#options.log({
-        time,
-        peer,
-        method,
-        target,
-        httpVersion,
-        status,
-        bytes,
-        ms: performance.now() - start,
-        app,
-        version,
-        aborted,
-        id,
-        referer,
-        userAgent,
-      })
-    }
+    const ms = performance.now() - start
+    const sent = socket.bytesWritten
+    const bytes = sent - (this.#sent.get(socket) ?? 0)
+    this.#sent.set(socket, sent)
+    this.#options.log({
+      time,
+      peer,
+      method,
+      target,
+      httpVersion,
+      status,
+      bytes,
+      ms,
+      app,
+      version,
+      aborted,
+      id,
+      referer,
+      userAgent,
+    })
   }
 
   /** Node's parser is off this connection: from here on it is ours or the app's. */
@@ -265,14 +295,12 @@ export class RequestServer {
   }
 
   #switchProtocol(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const target = req.url ?? ''
-    const id = this.#identify(req)
-    const found = this.#find(req, id)
-    const log = this.#logLater(req, id, target, found)
+    const asked = this.#ask(req)
+    const { found } = asked
     const status = watchStatus(socket)
     socket.once('close', () => {
       this.#upgraded.delete(socket)
-      log(status(), false)
+      this.#log(asked, status(), false)
     })
     if ('deployment' in found) {
       this.#upgraded.add(socket)
@@ -356,9 +384,9 @@ export class RequestServer {
 
   /** Logs bytes that were no request. */
   #unreadLater(socket: Socket, status: number): () => void {
-    const [time, peer, before] = [new Date(), peerOf(socket), socket.bytesWritten]
+    const [time, peer, before] = [Date.now(), peerOf(socket), socket.bytesWritten]
     return () => {
-      const [bytes, ms] = [socket.bytesWritten - before, Date.now() - time.getTime()]
+      const [bytes, ms] = [socket.bytesWritten - before, Date.now() - time]
       const unread = { method: '-', target: '-', httpVersion: '-', app: '-', version: '', aborted: false }
       const unsaid = { id: '-', referer: '', userAgent: '' }
       this.#options.log({ time, peer, status, bytes, ms, ...unread, ...unsaid })
@@ -366,7 +394,7 @@ export class RequestServer {
   }
 
   #runningOn(socket: Duplex): ServerResponse[] {
-    return [...this.#running].filter((res) => res.req.socket === socket)
+    return [...this.#running.keys()].filter((res) => res.req.socket === socket)
   }
 }
 

@@ -3,10 +3,12 @@ import { type AccessFormat, type AccessRecord, formatAccess } from '../access-lo
 import type { Events } from '../events.ts'
 import type { LogEntry } from '../host.ts'
 import type { HostSettings } from '../settings/read-settings.ts'
+import type { Report } from '../workers/messages.ts'
 import { LogFile } from './log-file.ts'
 
 /** Where the logs of a host go, as its settings say: requests to be printed or into a file, apps' lines into files. */
 export class HostLogs {
+  readonly #events: Events
   readonly #onError: (error: unknown) => void
   readonly #apps = new Map<string, LogFile>()
   #access: LogFile | undefined
@@ -14,6 +16,7 @@ export class HostLogs {
   #folder: string | undefined
 
   constructor(events: Events) {
+    this.#events = events
     this.#onError = (error) => events.emit({ type: 'error', app: '', name: '', error, where: 'writing a log' })
     events.journal.listen((app, entry) => this.#add(app, entry))
     events.subscribe((event) => {
@@ -40,13 +43,30 @@ export class HostLogs {
     await Promise.all([...this.#apps.keys()].map((app) => this.#forget(app)))
   }
 
-  /** Takes a request. @returns its line, where that is to be printed */
-  access(record: AccessRecord): string | undefined {
-    if (this.#format === 'off') return undefined
-    const line = formatAccess(record, this.#format)
-    if (!this.#access) return line
-    this.#access.add(line)
-    return undefined
+  /** How requests are logged. */
+  get format(): AccessFormat | 'off' {
+    return this.#format
+  }
+
+  /** Counts a request that was answered, and logs it. */
+  access(record: AccessRecord): void {
+    const { app, version, aborted } = record
+    const counted = aborted ? { ...record, status: 0 } : record
+    if (app !== '-') this.#events.countersOf(app).version(version).observe(counted)
+    if (this.#format !== 'off') this.#write(formatAccess(record, this.#format))
+  }
+
+  /** Takes what a process has counted, and lines that it has written. */
+  report({ id, version }: { readonly id: string; readonly version: string }, { counts, lines, lost }: Report): void {
+    this.#events.countersOf(id).version(version).add(counts)
+    if (lines !== '') this.#write(lines.slice(0, -1))
+    if (lost > 0) this.#onError(new Error(`${lost} lines of ${id} came faster than they could be taken`))
+  }
+
+  /** Into the file, or to be printed. */
+  #write(lines: string): void {
+    if (this.#access) this.#access.add(lines)
+    else this.#events.emit({ type: 'access', lines })
   }
 
   /** Goes on in new files: somebody has moved the old ones away. */

@@ -16,6 +16,7 @@ import { rawReply, refusal, sendReply } from '../reply.ts'
 import type { Territory } from '../territory.ts'
 import type { Lost } from './hand-over.ts'
 import { type LaunchOptions, prepareLaunch } from './launch.ts'
+import type { Report } from './messages.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface IsolatedOptions extends LaunchOptions {
@@ -24,6 +25,7 @@ export interface IsolatedOptions extends LaunchOptions {
   readonly onError: (error: unknown, where: string) => void
   readonly onLog: (line: LogLine) => void
   readonly onAccess: (record: AccessRecord) => void
+  readonly onReport: (report: Report) => void
   /** A connection comes back. `mixed`: it asked for another app, while this one goes on. */
   readonly onReturn: (socket: Socket, bytes: Buffer, mixed: boolean) => void
   /** A connection ends, because the process that may have read from it is gone. */
@@ -84,6 +86,9 @@ export class Isolated implements Deployment {
       end: async () => {
         await Promise.all(this.#workers.map((worker) => worker.drain(Number.POSITIVE_INFINITY, true)))
       },
+      logAs: (format) => {
+        for (const worker of this.#workers) worker.logAs(format)
+      },
       cut: () => this.#workers.forEach((worker) => void worker.drain(0, true)),
     }
   }
@@ -93,7 +98,7 @@ export class Isolated implements Deployment {
   }
 
   async start(): Promise<void> {
-    const { mount, onError, onLog, onAccess } = this.#options
+    const { app, onError, onLog, onAccess, onReport } = this.#options
     const { manifest } = this
     const launcher = await prepareLaunch(this.#stored, this.#options)
     this.#release = launcher.release
@@ -101,9 +106,9 @@ export class Isolated implements Deployment {
     const start = async (signal?: AbortSignal) => {
       const worker = await WorkerProcess.start(
         {
-          ...{ name: manifest.name, app: mount || '/', launch: launcher.launch },
+          ...{ name: manifest.name, app, launch: launcher.launch },
           timeout: START_MS + (this.#health?.timeout ?? 0),
-          ...{ onLog, onError, onAccess },
+          ...{ onLog, onError, onAccess, onReport },
           onLine: (stream, text) => onLog({ entry, stream, text }),
           onReturn: (socket, bytes, draining) => this.#options.onReturn(socket, bytes, !draining),
           onLost: (lost) => this.#rescue(lost),

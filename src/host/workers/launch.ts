@@ -4,11 +4,16 @@ import type { Manifest } from '../../format/manifest-types.ts'
 import { isPythonApp, preparePython } from '../../runtimes/prepare-python.ts'
 import { runsInProcess } from '../../runtimes/start-entries.ts'
 import { workerPlace } from '../../runtimes/worker-environment.ts'
+import type { AccessFormat } from '../access-log.ts'
 import { HOST_HONOURS } from '../honours.ts'
 import type { StoredApp } from '../prepare.ts'
 import type { StartMessage } from './messages.ts'
 
 export interface LaunchOptions {
+  /** As the access log calls it. */
+  readonly app: { readonly id: string; readonly version: string }
+  /** How requests are logged now. */
+  readonly accessLog: () => AccessFormat | 'off'
   readonly mount: string
   /** Only names that the app declares. */
   readonly config: Readonly<Record<string, string>>
@@ -49,7 +54,7 @@ export function hasWorkers(manifest: Manifest): boolean {
 export async function prepareLaunch({ archive, file }: StoredApp, options: LaunchOptions): Promise<Launcher> {
   const { manifest } = archive
   if (isPythonApp(manifest)) return preparePython(archive, file, { ...options, honours: HOST_HONOURS })
-  const { mount, config, cache, workers, earlier = [] } = options
+  const { app, mount, config, cache, workers, earlier = [] } = options
   const { data, env } = await workerPlace(manifest, config, options.data)
   const [entry] = [...manifest.entries.values()].filter(({ type }) => type === 'node' || type === 'fetch')
   return {
@@ -57,7 +62,10 @@ export async function prepareLaunch({ archive, file }: StoredApp, options: Launc
       argv: [process.execPath, MAIN],
       cwd: process.cwd(),
       env,
-      start: { type: 'start', file, mount, config, cache, data, earlier, socket },
+      start: {
+        ...{ type: 'start', file, mount, config, cache, data, earlier, socket },
+        ...{ app: app.id, accessLog: options.accessLog() },
+      },
     }),
     processes: workers?.processes ?? manifest.workers.processes ?? 1,
     entry: entry?.name ?? '',

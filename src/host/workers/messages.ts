@@ -1,6 +1,7 @@
 import type { Finding } from '../../errors.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
-import type { AccessRecord } from '../access-log.ts'
+import type { AccessFormat, AccessRecord } from '../access-log.ts'
+import type { Counts } from '../metrics.ts'
 import type { Territory } from '../territory.ts'
 
 /*
@@ -21,6 +22,9 @@ export interface StartMessage {
   readonly earlier: readonly string[]
   /** Path of the Unix socket on which only the host asks. */
   readonly socket: string
+  /** What the access log calls the app. */
+  readonly app: string
+  readonly accessLog: AccessFormat | 'off'
 }
 
 export type ToWorker =
@@ -29,6 +33,8 @@ export type ToWorker =
   | { readonly type: 'connection'; readonly head: string }
   /** Which requests on its connections are the worker's own. */
   | { readonly type: 'territory'; readonly territory: Territory }
+  /** How requests are logged from now on. */
+  | { readonly type: 'accessLog'; readonly format: AccessFormat | 'off' }
   /** With a listening socket, which it shares. */
   | { readonly type: 'listen' }
   /**
@@ -51,10 +57,20 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly findings: readonly Finding[] }
   /** With a socket, as `connection`. */
   | { readonly type: 'return'; readonly head: string }
-  /** `texts`: what records name by its index, because in many of them it is the same. */
+  | ({ readonly type: 'report' } & Report)
+  /** The same of a worker that leaves it to the host to count and write. `texts`: what records name by its index, because in many of them it is the same. */
   | { readonly type: 'access'; readonly texts: readonly string[]; readonly records: readonly SentRecord[] }
   | { readonly type: 'log'; readonly line: LogLine }
   | { readonly type: 'error'; readonly where: string; readonly error: SentError }
+
+/** What a worker has answered since it last said so. */
+export interface Report {
+  readonly counts: Counts
+  /** Of the access log, each with its end. */
+  readonly lines: string
+  /** Lines that came faster than the host took them. */
+  readonly lost: number
+}
 
 /** A record without its app, as an array: half the work of an object, for both sides, and there is one for each request. */
 export type SentRecord = readonly [
@@ -75,28 +91,27 @@ export type SentRecord = readonly [
   userAgent: number,
 ]
 
-/** @param texts those of the message, with their indices; it adds what is new */
-export function packRecord(record: AccessRecord, texts: Map<string, number>): SentRecord {
-  const { time, peer, method, target, httpVersion, status, bytes, ms, app, aborted, id, referer, userAgent } = record
-  const request = [time.getTime(), peer, method, target, httpVersion] as const
-  const [micros, isAborted, isOwn] = [Math.round(ms * 1000), aborted ? 1 : 0, app === '-' ? 1 : 0]
-  return [...request, status, bytes, micros, isAborted, isOwn, id, indexOf(referer, texts), indexOf(userAgent, texts)]
-}
-
-function indexOf(text: string, texts: Map<string, number>): number {
-  const known = texts.get(text)
-  if (known !== undefined) return known
-  texts.set(text, texts.size)
-  return texts.size - 1
-}
-
-/** @param app the id; whoever knows the version adds it */
-export function unpackRecord(record: SentRecord, texts: readonly string[], app: string): AccessRecord {
+export function unpackRecord(
+  record: SentRecord,
+  texts: readonly string[],
+  { id: app, version }: { readonly id: string; readonly version: string },
+): AccessRecord {
   const [time, peer, method, target, httpVersion, status, bytes, micros, aborted, own, id, referer, userAgent] = record
   return {
-    ...{ time: new Date(time), peer, method, target, httpVersion, status, bytes },
-    ...{ ms: micros / 1000, app: own === 1 ? '-' : app, version: '', aborted: aborted === 1 },
-    ...{ id, referer: texts[referer] ?? '', userAgent: texts[userAgent] ?? '' },
+    time,
+    peer,
+    method,
+    target,
+    httpVersion,
+    status,
+    bytes,
+    ms: micros / 1000,
+    app: own === 1 ? '-' : app,
+    version: own === 1 ? '' : version,
+    aborted: aborted === 1,
+    id,
+    referer: texts[referer] ?? '',
+    userAgent: texts[userAgent] ?? '',
   }
 }
 

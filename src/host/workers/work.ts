@@ -3,16 +3,18 @@ import { rm } from 'node:fs/promises'
 import type { Server as PrivateServer } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Finding, finding, ZappError } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
-import type { AccessRecord } from '../access-log.ts'
+import { type AccessFormat, type AccessRecord, formatAccess } from '../access-log.ts'
 import { limitConnections } from '../front/descriptors.ts'
 import { RequestServer } from '../front/request-server.ts'
 import { HOST_HONOURS } from '../honours.ts'
+import { Tally } from '../metrics.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
 import { HandOver, type Peer } from './hand-over.ts'
-import { type FromWorker, packRecord, type SentRecord, type StartMessage, type ToWorker } from './messages.ts'
+import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
 import { createPrivateServer } from './private-server.ts'
 
 /** This process, as far as a worker uses it. */
@@ -21,9 +23,12 @@ export type Channel = NodeJS.Process & Peer
 /** For what runs when the host is gone, or the process is told to end by somebody else. */
 const ORPHAN_MS = 2000
 const TERM_MS = 10_000
-/** Records wait for each other: a message for each would cost more than the request. */
-const RECORDS_MS = 50
-const MAX_RECORDS = 256
+/** Requests are told of together: a message for each would cost more than the request. */
+const REPORT_MS = 50
+/** Characters of lines that are sent without waiting for more. */
+const REPORT_CHARACTERS = 64 * 1024
+/** Characters of lines that wait for a host that is busy. What comes on top is dropped: the memory is the app's. */
+const MAX_WAITING = 4 * 1024 * 1024
 
 /**
  * A worker of the host, in a process of its own: loads one app, answers for it on connections that it is handed and on a
@@ -49,7 +54,7 @@ export async function work(channel: Channel): Promise<void> {
   const asked = createPrivateServer(app)
   asked.listen(start.socket)
   await once(asked, 'listening')
-  await new Worker(channel, app, asked, say).run()
+  await new Worker(channel, app, asked, start, say).run()
   // The host does so too, unless it is gone (U01).
   await rm(dirname(start.socket), { recursive: true, force: true })
 }
@@ -62,24 +67,34 @@ class Worker {
   readonly #held: RequestServer
   readonly #returns: HandOver
   readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
-  readonly #records: SentRecord[] = []
-  #texts = new Map<string, number>()
-  #flushing: NodeJS.Timeout | undefined
+  #accessLog: AccessFormat | 'off'
+  #tally: Tally | undefined
+  #lines = ''
+  #lost = 0
+  #reporting: Promise<void> | undefined
   #territory: Territory | undefined
   #draining: Promise<void> | undefined
   #done = () => {}
 
-  constructor(channel: Channel, app: App, asked: PrivateServer, say: (message: FromWorker) => Promise<void>) {
+  constructor(
+    channel: Channel,
+    app: App,
+    asked: PrivateServer,
+    start: StartMessage,
+    say: (message: FromWorker) => Promise<void>,
+  ) {
     this.#channel = channel
     this.#app = app
     this.#private = asked
     this.#say = say
     this.#returns = new HandOver(channel, 'return')
-    const id = app.mount || '/'
-    const { version } = app.manifest
-    const deployment = { handle: app.listener, upgrade: app.upgrade }
+    this.#accessLog = start.accessLog
+    const found = {
+      app: { id: start.app, version: app.manifest.version },
+      deployment: { handle: app.listener, upgrade: app.upgrade },
+    }
     this.#held = new RequestServer({
-      find: () => ({ app: { id, version }, deployment }),
+      find: () => found,
       log: (record) => this.#log(record),
       leaves: ({ method = '', url: target = '', headers }) => !this.#isOurs(method, target, headers.host),
       onLeave: (socket, bytes) => {
@@ -100,7 +115,8 @@ class Worker {
     if (!this.#channel.connected) this.#end(0)
     await this.#say({ type: 'ready' })
     await done
-    await this.#flush()
+    await this.#reporting
+    await this.#report()
   }
 
   #told(message: ToWorker, handle: Socket | undefined): void {
@@ -113,6 +129,9 @@ class Worker {
         break
       case 'territory':
         this.#territory = message.territory
+        break
+      case 'accessLog':
+        this.#accessLog = message.format
         break
       case 'drain':
         this.#drain(message.graceMs, message.last === true)
@@ -159,18 +178,30 @@ class Worker {
   }
 
   #log(record: AccessRecord): void {
-    this.#records.push(packRecord(record, this.#texts))
-    if (this.#records.length >= MAX_RECORDS) void this.#flush()
-    else this.#flushing ??= setTimeout(() => void this.#flush(), RECORDS_MS)
+    this.#tally ??= new Tally()
+    if (record.app !== '-') this.#tally.observe(record.aborted ? { ...record, status: 0 } : record)
+    if (this.#accessLog !== 'off') {
+      if (this.#lines.length > MAX_WAITING) this.#lost++
+      else this.#lines += `${formatAccess(record, this.#accessLog)}\n`
+    }
+    this.#reporting ??= this.#reportSoon()
   }
 
-  async #flush(): Promise<void> {
-    clearTimeout(this.#flushing)
-    this.#flushing = undefined
-    if (this.#records.length === 0) return
-    const texts = [...this.#texts.keys()]
-    this.#texts = new Map()
-    await this.#say({ type: 'access', texts, records: this.#records.splice(0) })
+  async #reportSoon(): Promise<void> {
+    do {
+      if (this.#lines.length < REPORT_CHARACTERS) await sleep(REPORT_MS)
+      await this.#report()
+    } while (this.#tally)
+    this.#reporting = undefined
+  }
+
+  async #report(): Promise<void> {
+    const [counts, lines, lost] = [this.#tally, this.#lines, this.#lost]
+    if (!counts) return
+    this.#tally = undefined
+    this.#lines = ''
+    this.#lost = 0
+    await this.#say({ type: 'report', counts, lines, lost })
   }
 }
 

@@ -9,18 +9,18 @@ import { OwnProcess } from '../../runtimes/own-process.ts'
 import { privateFolder } from '../../runtimes/private-folder.ts'
 import type { Supervised } from '../../runtimes/supervisor.ts'
 import type { Target, Upstream } from '../../runtimes/upstream.ts'
-import type { AccessRecord } from '../access-log.ts'
+import type { AccessFormat, AccessRecord } from '../access-log.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { Territory } from '../territory.ts'
 import { HandOver, type Lost } from './hand-over.ts'
 import type { Launch } from './launch.ts'
-import { type FromWorker, type ToWorker, unpackRecord } from './messages.ts'
+import { type FromWorker, type Report, type ToWorker, unpackRecord } from './messages.ts'
 
 export interface WorkerSpec {
   /** What messages call it: the app. */
   readonly name: string
-  /** `/` for the root. */
-  readonly app: string
+  /** As the access log calls it. */
+  readonly app: { readonly id: string; readonly version: string }
   readonly launch: (socket: string) => Launch
   /** ms until it has to be ready. */
   readonly timeout: number
@@ -29,6 +29,7 @@ export interface WorkerSpec {
   readonly onLog: (line: LogLine) => void
   readonly onError: (error: unknown, where: string) => void
   readonly onAccess: (record: AccessRecord) => void
+  readonly onReport: (report: Report) => void
   /** It gives a connection back: with what was read of it, on which nothing runs. */
   readonly onReturn: (socket: Socket, bytes: Buffer, draining: boolean) => void
   /** It is gone, and had not confirmed these. */
@@ -137,6 +138,10 @@ export class WorkerProcess implements Supervised, Upstream {
     if (this.state === 'ready') this.#say({ type: 'territory', territory })
   }
 
+  logAs(format: AccessFormat | 'off'): void {
+    if (this.state === 'ready') this.#say({ type: 'accessLog', format })
+  }
+
   /** Counts a request over the private socket, which stays open for it. @returns to be called once */
   ask(): () => void {
     this.#asking++
@@ -198,13 +203,16 @@ export class WorkerProcess implements Supervised, Upstream {
   }
 
   #told(message: FromWorker, handle: Socket | undefined): void {
-    const { onLog, onError, onAccess, onReturn } = this.#spec
+    const { app, onLog, onError, onAccess, onReport, onReturn } = this.#spec
     switch (message.type) {
       case 'return':
         if (handle) onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
         break
       case 'access':
-        for (const record of message.records) onAccess(unpackRecord(record, message.texts, this.#spec.app))
+        for (const record of message.records) onAccess(unpackRecord(record, message.texts, app))
+        break
+      case 'report':
+        onReport(message)
         break
       case 'log':
         onLog(message.line)
