@@ -9,7 +9,8 @@ import { peerOf, type Trust } from './front/client.ts'
 import { limitConnections } from './front/descriptors.ts'
 import { peek } from './front/peek.ts'
 import type { Head } from './front/read-head.ts'
-import { type Found as Answer, RequestServer } from './front/request-server.ts'
+import type { Found as Answer } from './front/request-log.ts'
+import { RequestServer } from './front/request-server.ts'
 import { refusal } from './reply.ts'
 
 export type Found = Answer<Deployment>

@@ -3,38 +3,13 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { AccessRecord } from '../access-log.ts'
 import { checkRequest } from '../check-request.ts'
-import type { Deployment } from '../deployment.ts'
 import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
 import { isWebSocket, replayWithoutUpgrade, watchStatus } from '../upgrade.ts'
 import { actAs, clientBehind, isRequestId, newRequestId, peerOf, type Trust } from './client.ts'
 import { stopReading } from './connection.ts'
+import { idleOf } from './idle.ts'
 import { forget, leaveAt, requestBytes } from './leave.ts'
-
-/** Who answers a request: an app, or the host itself. */
-export type Found<D = Deployment> = { readonly app: FoundApp; readonly deployment: D } | Reply
-
-export interface FoundApp {
-  readonly id: string
-  readonly version: string
-}
-
-const NO_APP: FoundApp = { id: '-', version: '' }
-
-/** A request that is being answered. */
-interface Asked {
-  readonly req: IncomingMessage
-  /** As it was sent. */
-  readonly target: string
-  readonly id: string
-  readonly found: Found<Answers>
-  /** Of the wall clock, ms since 1970. */
-  readonly time: number
-  /** Of the clock that nobody sets, ms. */
-  readonly start: number
-  readonly peer: string
-}
-
-export type Answers = Pick<Deployment, 'handle' | 'upgrade'>
+import { type Answers, type Asked, type Found, RequestLog } from './request-log.ts'
 
 export interface RequestServerOptions {
   /**
@@ -78,12 +53,11 @@ const PARSER_ERRORS: Readonly<Record<string, Reply>> = {
 export class RequestServer {
   readonly #server: Server
   readonly #options: RequestServerOptions
+  readonly #log: RequestLog
   readonly #sockets = new Set<Socket>()
   /** Connections whose first bytes somebody else has read. */
   readonly #begun = new WeakSet<Duplex>()
   readonly #running = new Map<ServerResponse, Asked>()
-  /** Bytes that each connection had sent when its last response was over. */
-  readonly #sent = new WeakMap<Duplex, number>()
   readonly #upgraded = new Set<Duplex>()
   readonly #leaving = new WeakSet<IncomingMessage>()
   /** Connections of trusted proxies, whose addresses they have only here. */
@@ -97,6 +71,7 @@ export class RequestServer {
 
   constructor(options: RequestServerOptions) {
     this.#options = options
+    this.#log = new RequestLog(options.log)
     const ended = (res: ServerResponse) => this.#ended(res)
     this.#onClose = function () {
       ended(this)
@@ -117,6 +92,11 @@ export class RequestServer {
     this.#server.emit('listening')
   }
 
+  /** Takes a connection that was accepted a moment ago. */
+  accept(socket: Socket): void {
+    this.#server.emit('connection', socket)
+  }
+
   /** Takes a connection that is not being read. @param bytes what was read of it */
   adopt(socket: Socket, bytes: Buffer): void {
     if (bytes.length > 0) this.#begun.add(socket)
@@ -129,7 +109,7 @@ export class RequestServer {
 
   /** Answers and ends a connection, whatever its request was. */
   refuse(socket: Socket, reply: Reply): void {
-    socket.once('close', this.#unreadLater(socket, reply.status))
+    socket.once('close', this.#log.unread(socket, reply.status))
     endWith(socket, reply)
   }
 
@@ -244,36 +224,14 @@ export class RequestServer {
     if (!asked) return
     this.#running.delete(res)
     const refused = this.#refused.get(asked.req.socket)
-    this.#log(asked, res.headersSent ? res.statusCode : (refused ?? 0), !res.writableFinished && refused === undefined)
+    this.#log.answered(
+      asked,
+      res.headersSent ? res.statusCode : (refused ?? 0),
+      !res.writableFinished && refused === undefined,
+    )
     // The connection turns idle after this event.
     if (this.#phase === 'closing') setImmediate(() => this.#endIdle())
     if (this.#phase === 'leaving') setImmediate(() => this.#dismissIdle())
-  }
-
-  #log({ req, target, id, found, time, start, peer }: Asked, status: number, aborted: boolean): void {
-    const { socket, method = '-', httpVersion } = req
-    const { referer = '', 'user-agent': userAgent = '' } = req.headers
-    const { id: app, version } = 'deployment' in found ? found.app : NO_APP
-    const ms = performance.now() - start
-    const sent = socket.bytesWritten
-    const bytes = sent - (this.#sent.get(socket) ?? 0)
-    this.#sent.set(socket, sent)
-    this.#options.log({
-      time,
-      peer,
-      method,
-      target,
-      httpVersion,
-      status,
-      bytes,
-      ms,
-      app,
-      version,
-      aborted,
-      id,
-      referer,
-      userAgent,
-    })
   }
 
   /** Node's parser is off this connection: from here on it is ours or the app's. */
@@ -300,7 +258,7 @@ export class RequestServer {
     const status = watchStatus(socket)
     socket.once('close', () => {
       this.#upgraded.delete(socket)
-      this.#log(asked, status(), false)
+      this.#log.answered(asked, status(), false)
     })
     if ('deployment' in found) {
       this.#upgraded.add(socket)
@@ -323,21 +281,9 @@ export class RequestServer {
    * it is idle as soon as the app has written everything.
    */
   #forIdle(work: (socket: Socket) => void): void {
-    const idle: Socket[] = []
-    for (const socket of this.#sockets) {
-      socket.destroy = () => {
-        idle.push(socket)
-        return socket
-      }
-    }
-    this.#server.closeIdleConnections()
-    for (const socket of this.#sockets) {
-      // Back to the method of its class.
-      Reflect.deleteProperty(socket, 'destroy')
-      // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
-      if (this.#isSilent(socket)) idle.push(socket)
-    }
-    for (const socket of idle) {
+    // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
+    const silent = [...this.#sockets].filter((socket) => this.#isSilent(socket))
+    for (const socket of [...idleOf(this.#server, this.#sockets), ...silent]) {
       if (socket.writableLength === 0) work(socket)
       else socket.once('drain', () => setImmediate(() => this.#forIdle(work)))
     }
@@ -379,17 +325,6 @@ export class RequestServer {
       endWith(socket, reply)
     } else {
       this.refuse(socket, reply)
-    }
-  }
-
-  /** Logs bytes that were no request. */
-  #unreadLater(socket: Socket, status: number): () => void {
-    const [time, peer, before] = [Date.now(), peerOf(socket), socket.bytesWritten]
-    return () => {
-      const [bytes, ms] = [socket.bytesWritten - before, Date.now() - time]
-      const unread = { method: '-', target: '-', httpVersion: '-', app: '-', version: '', aborted: false }
-      const unsaid = { id: '-', referer: '', userAgent: '' }
-      this.#options.log({ time, peer, status, bytes, ms, ...unread, ...unsaid })
     }
   }
 

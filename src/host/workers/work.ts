@@ -66,7 +66,7 @@ class Worker {
   readonly #say: (message: FromWorker) => Promise<void>
   readonly #held: RequestServer
   readonly #returns: HandOver
-  readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
+  readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true })
   #accessLog: AccessFormat | 'off'
   #tally: Tally | undefined
   #lines = ''
@@ -102,7 +102,7 @@ class Worker {
       },
     })
     limitConnections(this.#accepting)
-    this.#accepting.on('connection', (socket) => this.#held.adopt(socket, Buffer.alloc(0)))
+    this.#accepting.on('connection', (socket) => this.#held.accept(socket))
   }
 
   async run(): Promise<void> {

@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { AccessRecord } from '../access-log.ts'
+import type { Deployment } from '../deployment.ts'
+import type { Reply } from '../reply.ts'
+import { peerOf } from './client.ts'
+
+export type Answers = Pick<Deployment, 'handle' | 'upgrade'>
+
+/** Who answers a request: an app, or the host itself. */
+export type Found<D = Deployment> = { readonly app: FoundApp; readonly deployment: D } | Reply
+
+export interface FoundApp {
+  readonly id: string
+  readonly version: string
+}
+
+const NO_APP: FoundApp = { id: '-', version: '' }
+
+/** A request that is being answered. */
+export interface Asked {
+  readonly req: IncomingMessage
+  /** As it was sent. */
+  readonly target: string
+  readonly id: string
+  readonly found: Found<Answers>
+  /** Of the wall clock, ms since 1970. */
+  readonly time: number
+  /** Of the clock that nobody sets, ms. */
+  readonly start: number
+  readonly peer: string
+}
+
+/** Makes a record of each request when it is over. */
+export class RequestLog {
+  readonly #log: (record: AccessRecord) => void
+  /** Bytes that each connection had sent when its last response was over. */
+  readonly #sent = new WeakMap<Duplex, number>()
+
+  constructor(log: (record: AccessRecord) => void) {
+    this.#log = log
+  }
+
+  answered({ req, target, id, found, time, start, peer }: Asked, status: number, aborted: boolean): void {
+    const { socket, method = '-', httpVersion, headers } = req
+    const { referer = '', 'user-agent': userAgent = '' } = headers
+    const { id: app, version } = 'deployment' in found ? found.app : NO_APP
+    const ms = performance.now() - start
+    const sent = socket.bytesWritten
+    const bytes = sent - (this.#sent.get(socket) ?? 0)
+    this.#sent.set(socket, sent)
+    const answer = { status, bytes, ms, app, version, aborted }
+    this.#log({ time, peer, method, target, httpVersion, ...answer, id, referer, userAgent })
+  }
+
+  /** For bytes that were no request. @returns to be called when they are answered */
+  unread(socket: Socket, status: number): () => void {
+    const [time, peer, before] = [Date.now(), peerOf(socket), socket.bytesWritten]
+    return () => {
+      const [bytes, ms] = [socket.bytesWritten - before, Date.now() - time]
+      const unread = { method: '-', target: '-', httpVersion: '-', app: '-', version: '', aborted: false }
+      const unsaid = { id: '-', referer: '', userAgent: '' }
+      this.#log({ time, peer, status, bytes, ms, ...unread, ...unsaid })
+    }
+  }
+}
