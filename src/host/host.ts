@@ -30,9 +30,10 @@ export interface Host {
 
   /**
    * Takes an archive into the store, checks every byte, starts it beside what serves its mount, and switches.
-   * Resolves when it serves. The bytes that serve already, at that mount, are answered with `unchanged`.
+   * Resolves when it serves. The bytes that serve already, at that mount, are answered with `unchanged`. Of uploads that
+   * wait while another one of the app starts, only the last is started.
    *
-   * @throws ZappError what is wrong with the archive or kept it from going live; MOUNT_PATH
+   * @throws ZappError what is wrong with the archive or kept it from going live; MOUNT_PATH; DEPLOY_SUPERSEDED
    */
   deploy(input: DeployInput, options?: DeployOptions): Promise<DeployResult>
   /**

@@ -11,7 +11,7 @@ import { StateFile } from '../../src/host/state.ts'
 import { openStore } from '../../src/host/store.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
-import { says } from './helper.ts'
+import { rejection, says } from './helper.ts'
 
 /** A deployment that lives as long as the test says. */
 interface Fake extends Deployment {
@@ -72,7 +72,8 @@ async function makeSlot(options: Partial<SlotContext> = {}) {
     const { digest } = await store.copy(await makeArchive(await tmpDir(), { version }, says('x')))
     return { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
   }
-  return { slot, events, fakes, held, deploy: async (version: string) => slot.deploy(await release(version)) }
+  const deploy = async (version: string) => slot.deploy(await release(version))
+  return { slot, events, fakes, held, release, deploy }
 }
 
 const death = fail('APP_DIED', '', { name: 'hello', times: 5, seconds: 60, reason: 'exit code 1' })
@@ -120,6 +121,26 @@ it('at most two versions drain: the oldest is cut for a third', async () => {
     '4.0.0': [30_000],
     '5.0.0': [],
   })
+  await slot.close()
+})
+
+it('of uploads that wait the last is started only', async () => {
+  let goOn = () => {}
+  const first = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const { slot, fakes, release } = await makeSlot({ limit: async (work) => first.then(work) })
+  const [one, ...others] = await Promise.all(['1.0.0', '2.0.0', '3.0.0', '4.0.0'].map(release))
+  const starting = slot.deploy(one!)
+  await expect.poll(() => fakes).toHaveLength(1)
+  const waiting = others.map((other) => rejection(slot.deploy(other)))
+  goOn()
+  await starting
+  const errors = await Promise.all(waiting)
+  expect(errors.map((error) => error?.code)).toEqual(['DEPLOY_SUPERSEDED', 'DEPLOY_SUPERSEDED', undefined])
+  expect(fakes.map(({ version }) => version)).toEqual(['1.0.0', '4.0.0'])
+  expect(slot.view.versions.map(({ version }) => version)).toEqual(['4.0.0', '1.0.0'])
+  await slot.close()
 })
 
 it('keeps three versions', async () => {

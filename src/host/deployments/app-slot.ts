@@ -21,6 +21,8 @@ export class AppSlot {
   readonly #serving: Serving
   readonly #attempts: Attempts
   #queue: Promise<unknown> = Promise.resolve()
+  /** Digest of the upload that came last. */
+  #newest = ''
 
   constructor(host: string, mount: string, context: SlotContext) {
     this.host = host
@@ -68,9 +70,16 @@ export class AppSlot {
     return this.#next(() => this.#settle(patient))
   }
 
-  /** Serves what was uploaded. @throws ZappError what keeps it from that; nothing has changed then */
+  /**
+   * Serves what was uploaded. Of uploads that wait for their turn the last is started only (R08).
+   *
+   * @throws ZappError DEPLOY_SUPERSEDED; what keeps it from serving. Nothing has changed then
+   */
   deploy(release: Release): Promise<{ readonly previous: VersionRecord | undefined; readonly unchanged: boolean }> {
+    const { digest, version } = release
+    this.#newest = digest
     return this.#next(async () => {
+      if (this.#newest !== digest) throw fail('DEPLOY_SUPERSEDED', this.id, { version, app: this.id })
       const { versions } = this.record
       const previous = this.#record.current
       const unchanged = await this.#serving.is(release)
