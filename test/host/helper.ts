@@ -1,15 +1,24 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach } from 'vitest'
+import { afterAll, afterEach, beforeEach } from 'vitest'
 import type { ZappError } from '../../src/errors.ts'
 import { type Host, type HostEvent, type ServeOptions, serve } from '../../src/host/serve.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
+import { isClean, nothingIsLeft } from './left-behind.ts'
 
 const hosts: Host[] = []
+/** Else a host of the whole file runs, and what it leaves behind shows at the end. */
+let wasClean = true
+
+beforeEach(async () => {
+  wasClean = await isClean()
+})
 afterEach(async () => {
   await Promise.all(hosts.splice(0).map((host) => host.close({ drainMs: 0 })))
+  if (wasClean) await nothingIsLeft()
 })
+afterAll(nothingIsLeft)
 
 export interface Served {
   readonly host: Host
