@@ -109,6 +109,9 @@ def stamp(response):
 @application.get("/")
 def home():
     return "${version} home"
+@application.get("/big")
+def big():
+    return (b"${version} " * (${BIG} // 3 + 1))[:${BIG}]
 @application.post("/hash")
 def digest():
     return "${version} " + hashlib.sha256(request.get_data()).hexdigest()
@@ -118,13 +121,17 @@ const WSGI = (version: string) => `
 import hashlib
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Version", "${version}")])
+    if environ["PATH_INFO"] == "/big":
+        return [(b"${version} " * (${BIG} // 3 + 1))[:${BIG}]]
     if environ["REQUEST_METHOD"] == "GET":
         return [b"${version} home"]
     return [b"${version} " + hashlib.sha256(environ["wsgi.input"].read()).hexdigest().encode()]
 `
 
 const CGI = (version: string) => `#!/bin/sh
-printf 'Content-Type: text/plain\\r\\nX-Version: ${version}\\r\\n\\r\\n${version} '
+printf 'Content-Type: text/plain\\r\\nX-Version: ${version}\\r\\n\\r\\n'
+[ "$PATH_INFO" = /big ] && yes '${version} ' | tr -d '\\n' | head -c ${BIG} && exit
+printf '${version} '
 [ "$REQUEST_METHOD" = POST ] && exec sha256sum || exec echo home
 `
 

@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { BIN, ensureBuilt } from '../cli/helper.ts'
+import { descendants } from '../helpers/processes.ts'
 import { tmpDir } from '../helpers/tmp.ts'
-import { descendants } from './processes.ts'
 
 /** Folders of one host, which outlive its process. */
 export interface Place {
