@@ -1,6 +1,10 @@
 /**
- * From the start of the process to the first answer, and resident memory then: `zapp serve` with one small Express app
- * beside Tomcat 10 with one servlet, in one run, in turns.
+ * From the start of the process to the first answer, processor time and resident memory then: `zapp serve` with one small
+ * Express app, which runs in a process of its own, beside Tomcat 10 with one servlet, in one run, in turns.
+ *
+ * Memory is told in three ways, of all processes of a server together. Rss counts a page of Node's program once for each
+ * process that has it mapped; Pss divides it between all processes of the machine, this program among them; "once" counts
+ * it once, and is what the server would free if it ended: the honest one.
  *
  *   npm run build && node bench/tomcat.js [--rounds 5]
  *
@@ -101,37 +105,55 @@ async function measure({ clean, argv }, port, fresh) {
       await sleep(5)
     }
     const ms = performance.now() - start
-    return { ms, memory: await resident(child.pid ?? 0) }
+    return { ms, ...(await usage(child.pid ?? 0)) }
   } finally {
     process.kill(-(child.pid ?? 0), 'SIGTERM')
     await exited
   }
 }
 
-/** Resident bytes of a process and all below it. @param {number} leader @returns {Promise<number>} */
-async function resident(leader) {
-  const all = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name))
-  let total = 0
-  for (const pid of all) {
-    const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-    const parents = await ancestors(status)
-    if (Number(pid) !== leader && !parents.includes(leader)) continue
-    const [, pages = '0'] = (await readFile(`/proc/${pid}/statm`, 'utf8').catch(() => '')).split(' ')
-    total += Number(pages) * 4096
+/** Of a process and all below it: ms of processors, MB of memory. @param {number} leader */
+async function usage(leader) {
+  const sum = { cpu: 0, rss: 0, pss: 0, once: 0 }
+  /** What is resident of a part of a file, in kB. @type {Map<string, number>} */
+  const shared = new Map()
+  for (const pid of await descendants(leader)) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // proc(5): user and system time in ticks of 10 ms, its own and of children that have ended.
+    sum.cpu += [11, 12, 13, 14].reduce((ticks, at) => ticks + Number(fields[at] ?? 0), 0) * 10
+    let part = ''
+    let resident = 0
+    for (const line of (await readFile(`/proc/${pid}/smaps`, 'utf8').catch(() => '')).split('\n')) {
+      const mapping = /^[0-9a-f]+-[0-9a-f]+ \S+ (\S+) (\S+) (\d+)/.exec(line)
+      if (mapping) part = mapping[3] === '0' ? '' : mapping.slice(1).join(' ')
+      const [, name, kB] = /^(Rss|Pss|Anonymous):\s+(\d+) kB/.exec(line) ?? []
+      if (name === 'Rss') sum.rss += resident = Number(kB)
+      if (name === 'Pss') sum.pss += Number(kB)
+      if (name !== 'Anonymous') continue
+      const own = part === '' ? resident : Number(kB)
+      sum.once += own
+      shared.set(part, Math.max(shared.get(part) ?? 0, resident - own))
+    }
   }
-  return total
+  for (const kB of shared.values()) sum.once += kB
+  const { cpu, ...memory } = sum
+  const [rss = 0, pss = 0, once = 0] = [memory.rss, memory.pss, memory.once].map((kiB) => (kiB * 1024) / 1e6)
+  return { cpu, rss, pss, once }
 }
 
-/** @param {string} stat @returns {Promise<number[]>} */
-async function ancestors(stat) {
-  const parents = []
-  for (let text = stat; text !== ''; ) {
-    const parent = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
-    if (!(parent > 1)) break
-    parents.push(parent)
-    text = await readFile(`/proc/${parent}/stat`, 'utf8').catch(() => '')
+/** @param {number} leader @returns {Promise<number[]>} with the leader */
+async function descendants(leader) {
+  /** @type {Map<number, number[]>} */
+  const children = new Map()
+  for (const name of (await readdir('/proc')).filter((one) => /^[0-9]+$/.test(one))) {
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    children.set(parent, [...(children.get(parent) ?? []), Number(name)])
   }
-  return parents
+  /** @param {number} one @returns {number[]} */
+  const below = (one) => [one, ...(children.get(one) ?? []).flatMap(below)]
+  return below(leader)
 }
 
 async function freePort() {
@@ -141,6 +163,20 @@ async function freePort() {
   await new Promise((done) => probe.close(done))
   return port
 }
+
+const FIGURES = /** @type {const} */ (['ms', 'cpu', 'rss', 'pss', 'once'])
+/** @typedef {Record<typeof FIGURES[number], number>} Figures */
+
+/** @param {Figures[]} rows @returns {Figures} */
+function medians(rows) {
+  const { ms, cpu, rss, pss, once } = Object.fromEntries(
+    FIGURES.map((name) => [name, median(rows.map((row) => row[name]))]),
+  )
+  return /** @type {Figures} */ ({ ms, cpu, rss, pss, once })
+}
+
+/** @param {string} name @param {string[]} cells */
+const line = (name, ...cells) => console.log(`  ${name.padEnd(12)}${cells.map((cell) => cell.padStart(13)).join('')}`)
 
 /** @param {number[]} numbers */
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
@@ -153,22 +189,26 @@ try {
     { name: 'Tomcat 10', port: tomcatPort, server: await prepareTomcat(folder, tomcatPort) },
   ]
   for (const fresh of [true, false]) {
-    /** @type {Record<string, { ms: number, memory: number }[]>} */
+    /** @type {Record<string, Figures[]>} */
     const seen = Object.fromEntries(servers.map(({ name }) => [name, []]))
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const { name, port, server } of servers) seen[name]?.push(await measure(server, port, fresh))
     }
-    const [zapp, tomcat] = servers.map(({ name }) => {
-      const rows = seen[name] ?? []
-      return { ms: median(rows.map(({ ms }) => ms)), memory: median(rows.map(({ memory }) => memory)) }
-    })
+    const [zapp, tomcat] = servers.map(({ name }) => medians(seen[name] ?? []))
     if (!zapp || !tomcat) continue
     console.log(fresh ? 'first start, nothing unpacked' : 'start again')
-    const line = (/** @type {string} */ name, /** @type {{ ms: number, memory: number }} */ { ms, memory }) =>
-      console.log(`  ${name.padEnd(12)} ${Math.round(ms)} ms  ${Math.round(memory / 1e6)} MB`)
-    line('zapp serve', zapp)
-    line('Tomcat 10', tomcat)
-    console.log(`  ratio        ${(zapp.ms / tomcat.ms).toFixed(2)}     ${(zapp.memory / tomcat.memory).toFixed(2)}`)
+    line('', 'first answer', 'processor', 'Rss', 'Pss', 'once')
+    for (const [name, { ms, cpu, rss, pss, once }] of /** @type {const} */ ([
+      ['zapp serve', zapp],
+      ['Tomcat 10', tomcat],
+    ])) {
+      line(
+        name,
+        ...[ms, cpu].map((one) => `${Math.round(one)} ms`),
+        ...[rss, pss, once].map((one) => `${Math.round(one)} MB`),
+      )
+    }
+    line('ratio', ...FIGURES.map((figure) => (zapp[figure] / tomcat[figure]).toFixed(2)))
   }
 } finally {
   await rm(folder, { recursive: true, force: true })

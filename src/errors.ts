@@ -172,6 +172,7 @@ export const ERRORS = {
   APP_DIED: { title: 'App keeps dying', message: '{name} must keep running, it ended {times} times within {seconds} s: {reason}', fix: 'See the log of the app.', status: 503 },
   HOST_RUNNING: { title: 'Another host is running', message: 'the state folder {dir} must be free, process {pid} has it', fix: 'End that host, or name another folder with --state.', status: 409 },
   STATE_UNREADABLE: { title: 'State of the host', message: '{file} must be readable, got: {reason}', fix: 'Restore it from a backup, or move it away: the apps of the watched folders are deployed anew.', status: 500 },
+  VALIDATION_ENDED: { title: 'Archive could not be checked', message: 'the process that checks {file} must end with a verdict: {reason}', fix: 'Run zapp validate on it; if that ends, copy it there again.', status: 503 },
   MIGRATE_FAILED: { title: 'Migration failed', message: 'lifecycle.migrate must end with exit code 0, got: {reason}', fix: 'See the log of the app. The version before it goes on serving.', status: 503 },
   APP_UNKNOWN: { title: 'No such app', message: 'an app must be named by its id or its name, got {app}{hint}', fix: 'See the list of apps.', status: 404 },
   APP_FIXED: { title: 'App is not the host’s to remove', message: '{source} must be an archive in a watched folder or an upload', fix: 'Remove it there, or stop the app.', status: 409 },

@@ -3,11 +3,10 @@ import { type Finding, fail, throwIfErrors } from '../errors.ts'
 import { type Limits, limitsWith } from '../format/limits.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { type ByteRange, ContentReader } from './content-reader.ts'
-import { SIGNATURE } from './contents-index.ts'
-import { digestFile, digestUnsigned } from './digests.ts'
-import { type Holdings, readHoldings } from './holdings.ts'
-import { type Layout, type RawEntry, readLayout } from './layout.ts'
-import { type ByteSource, bytesSource, fileSource, guardSource } from './source.ts'
+import { readHoldings } from './holdings.ts'
+import { type RawEntry, readLayout } from './layout.ts'
+import { type ByteSource, toSource } from './source.ts'
+import { ZipArchive } from './zip-archive.ts'
 
 /** One entry of an open archive. `sha256` is hex; "" for folders, contents.json itself and the signature. */
 export type ArchiveEntry = Readonly<RawEntry>
@@ -52,11 +51,6 @@ export interface Archive {
 export interface OpenOptions {
   /** Each limit that is not given has its default. */
   readonly limits?: Partial<Limits>
-  /**
-   * The same bytes were opened before, and nothing was found: the schema and the rules of the manifest are not asked
-   * again. Default false. A process that only runs what another has checked starts a third sooner without them.
-   */
-  readonly judged?: boolean
 }
 
 /**
@@ -76,93 +70,15 @@ export async function openArchive(
     const layout = await readLayout(source, limits)
     throwIfErrors(layout.findings)
     const reader = new ContentReader(source)
-    const holdings = await readHoldings(reader, layout.entries, { limits, judged: options.judged === true })
+    const holdings = await readHoldings(reader, layout.entries, { limits })
     throwIfErrors(holdings.findings)
-    return new ZipArchive(typeof input === 'string' ? input : undefined, source, reader, layout, holdings)
+    const { manifest, manifestText = '' } = holdings
+    if (!manifest) throw fail('INTERNAL', '', { reason: 'a manifest without errors was not parsed' })
+    const file = typeof input === 'string' ? input : undefined
+    return new ZipArchive({ ...layout, ...holdings, file, source, reader, manifest, manifestText })
   } catch (error) {
     // Why it could not be opened is what to tell, not that it could not be closed either.
     await source.close().catch(() => {})
     throw error
-  }
-}
-
-/** @throws ZappError NOT_FOUND, NOT_A_FILE, IO */
-export async function toSource(input: string | Uint8Array | ByteSource): Promise<ByteSource> {
-  if (typeof input === 'string') return guardSource(await fileSource(input), input)
-  return guardSource(input instanceof Uint8Array ? bytesSource(input) : input, '')
-}
-
-class ZipArchive implements Archive {
-  readonly file: string | undefined
-  readonly bytes: number
-  readonly manifest: Manifest
-  readonly manifestText: string
-  readonly entries: ReadonlyMap<string, ArchiveEntry>
-  readonly contentDigest: string
-  readonly findings: readonly Finding[]
-  readonly #source: ByteSource
-  readonly #reader: ContentReader
-  readonly #layout: Layout
-  #fileDigest: Promise<string> | undefined
-  #digest: Promise<string> | undefined
-
-  constructor(
-    file: string | undefined,
-    source: ByteSource,
-    reader: ContentReader,
-    layout: Layout,
-    { entries, findings, contentDigest, manifest, manifestText }: Holdings,
-  ) {
-    if (!manifest) throw fail('INTERNAL', '', { reason: 'a manifest without errors was not parsed' })
-    this.file = file
-    this.bytes = source.size
-    this.manifest = manifest
-    this.manifestText = manifestText ?? ''
-    this.entries = entries
-    this.contentDigest = contentDigest
-    this.findings = findings
-    this.#source = source
-    this.#reader = reader
-    this.#layout = layout
-  }
-
-  fileDigest(): Promise<string> {
-    this.#fileDigest ??= digestFile(this.#source)
-    return this.#fileDigest
-  }
-
-  digest(): Promise<string> {
-    const signature = this.entries.get(SIGNATURE)
-    if (!signature) return this.fileDigest()
-    this.#digest ??= digestUnsigned(this.#source, signature, this.#layout)
-    return this.#digest
-  }
-
-  read(entry: ArchiveEntry): Promise<Uint8Array> {
-    return this.#reader.read(entry)
-  }
-
-  stream(entry: ArchiveEntry, range?: ByteRange): Readable {
-    return this.#reader.stream(entry, range)
-  }
-
-  raw(entry: ArchiveEntry): Readable {
-    return this.#reader.raw(entry)
-  }
-
-  readRaw(entry: ArchiveEntry): Promise<Uint8Array> {
-    return this.#reader.readRaw(entry)
-  }
-
-  readAll(signal?: AbortSignal): AsyncIterable<readonly (readonly [ArchiveEntry, Uint8Array | undefined])[]> {
-    return this.#reader.readAll([...this.entries.values()], signal)
-  }
-
-  verify(signal?: AbortSignal): Promise<Finding[]> {
-    return this.#reader.verifyAll([...this.entries.values()], signal)
-  }
-
-  close(): Promise<void> {
-    return this.#source.close()
   }
 }

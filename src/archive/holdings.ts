@@ -3,8 +3,8 @@ import { type Finding, finding } from '../errors.ts'
 import { parseContents } from '../format/contents.ts'
 import { isFault } from '../format/fault.ts'
 import type { Limits } from '../format/limits.ts'
-import type { ManifestSource } from '../format/manifest.ts'
-import { normalizeManifest } from '../format/manifest-normalize.ts'
+import { parseManifest } from '../format/manifest-parse.ts'
+import { checkManifestPaths } from '../format/manifest-paths.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import type { ArchiveEntry } from './archive.ts'
 import { findingOf } from './content.ts'
@@ -22,12 +22,6 @@ export const SBOM = 'ZAPP-INF/sbom.cdx.json'
 export const BUILD_INFO = 'ZAPP-INF/build.json'
 const LIBRARY = 'ZAPP-INF/lib/'
 const RESERVED: ReadonlySet<string> = new Set([METADATA, SBOM, BUILD_INFO, CONTENTS, SIGNATURE])
-
-export interface HoldingsOptions {
-  readonly limits: Limits
-  /** The manifest was found right before. Default false. */
-  readonly judged?: boolean
-}
 
 export interface Holdings {
   readonly entries: ReadonlyMap<string, ArchiveEntry>
@@ -47,7 +41,7 @@ export interface Holdings {
 export async function readHoldings(
   reader: ContentReader,
   raw: readonly RawEntry[],
-  options: HoldingsOptions,
+  options: { readonly limits: Limits },
 ): Promise<Holdings> {
   const findings = checkPlaces(raw)
   const contentDigest = await readIndex(reader, raw, findings)
@@ -125,7 +119,7 @@ async function readManifest(
   reader: ContentReader,
   entry: ArchiveEntry,
   entries: ReadonlyMap<string, ArchiveEntry>,
-  { limits, judged }: HoldingsOptions,
+  { limits }: { readonly limits: Limits },
   findings: Finding[],
 ): Promise<Pick<Holdings, 'manifest' | 'manifestText'>> {
   if (entry.size > limits.manifestBytes) {
@@ -134,13 +128,6 @@ async function readManifest(
   }
   const bytes = await readEntry(reader, entry, findings)
   if (bytes === undefined) return {}
-  if (judged) {
-    const manifestText = Buffer.from(bytes).toString('utf8')
-    return { manifest: normalizeManifest(JSON.parse(manifestText) as ManifestSource), manifestText }
-  }
-  // Loaded when it is asked for: the schema is most of what a process has to load that opens an archive.
-  const { parseManifest } = await import('../format/manifest-parse.ts')
-  const { checkManifestPaths } = await import('../format/manifest-paths.ts')
   const parsed = parseManifest(bytes, { file: MANIFEST, maxBytes: limits.manifestBytes })
   findings.push(...parsed.findings)
   if (parsed.manifest === undefined) return { manifestText: parsed.text }

@@ -48,6 +48,12 @@ export function guardSource(source: ByteSource, file: string): ByteSource {
   }
 }
 
+/** @throws ZappError NOT_FOUND, NOT_A_FILE, IO */
+export async function toSource(input: string | Uint8Array | ByteSource): Promise<ByteSource> {
+  if (typeof input === 'string') return guardSource(await fileSource(input), input)
+  return guardSource(input instanceof Uint8Array ? bytesSource(input) : input, '')
+}
+
 /** A source over bytes in memory. They must not change while the source is in use. */
 export function bytesSource(bytes: Uint8Array): ByteSource {
   return {

@@ -1,14 +1,14 @@
 import { type Finding, warning } from '../errors.ts'
 import { limitsWith } from '../format/limits.ts'
 import type { Manifest } from '../format/manifest-types.ts'
-import { type OpenOptions, toSource } from './archive.ts'
+import type { OpenOptions } from './archive.ts'
 import { ContentReader } from './content-reader.ts'
 import { CONTENTS, SIGNATURE } from './contents-index.ts'
 import { foldersOf } from './folders.ts'
 import { BUILD_INFO, MANIFEST, METADATA, MIMETYPE, readHoldings, SBOM } from './holdings.ts'
 import { type RawEntry, readLayout } from './layout.ts'
 import { compareNames } from './name-order.ts'
-import type { ByteSource } from './source.ts'
+import { type ByteSource, toSource } from './source.ts'
 
 export interface ValidateOptions extends OpenOptions {
   readonly signal?: AbortSignal

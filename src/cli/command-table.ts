@@ -47,12 +47,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   serve: {
     args: '[path...]',
     summary: 'serve archives or projects over HTTP',
-    async load() {
-      // Node opens all files of a graph of modules at once. Zod alone has some sixty: together with ours they would be
-      // more than the descriptors of a host that has few (R12).
-      await import('zod')
-      return (await import('./commands/serve.ts')).serve
-    },
+    load: async () => (await import('./commands/serve.ts')).serve,
   },
   run: {
     args: '<file> [command...]',

@@ -195,7 +195,7 @@ export class Candidates {
         await held?.release()
         throw error
       })
-      const { manifest } = opened.archive
+      const { manifest } = opened
       await opened.release()
       return { source, place: place(source, manifest), manifest, digest, hashedMs, held, error: undefined, told: false }
     } catch (failure) {

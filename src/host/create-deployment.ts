@@ -14,7 +14,7 @@ export function createDeployment(
   options: InProcessOptions & Pick<IsolatedOptions, 'app' | 'accessLog' | 'onReport'>,
   front: Front,
 ): Deployment {
-  if (!hasWorkers(stored.archive.manifest)) return new InProcess(stored, options)
+  if (!hasWorkers(stored.manifest)) return new InProcess(stored, options)
   return new Isolated(stored, {
     ...options,
     onAccess: (record) => front.log(record),

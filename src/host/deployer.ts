@@ -1,7 +1,5 @@
-import { diffArchives } from '../archive/diff.ts'
 import { fail } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
-import { unmetNeeds } from '../runtimes/unmet-needs.ts'
 import type { VersionView } from './app-view.ts'
 import type { Apps } from './apps.ts'
 import { openKept, type Release } from './deployments/release.ts'
@@ -37,10 +35,10 @@ export class Deployer {
     const { apps, store } = this.#parts
     const held = await this.#take(input)
     try {
-      const { archive, release } = await this.#open(held)
+      const { manifest, release } = await this.#open(held)
       await release()
       const begun = performance.now()
-      const { host, mount, version } = placeFor(archive.manifest, options)
+      const { host, mount, version } = placeFor(manifest, options)
       const { digest } = held
       const it: Release = { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
       const slot = apps.slots.at(host, mount)
@@ -60,26 +58,29 @@ export class Deployer {
     const { apps, store, settingsOf } = this.#parts
     const held = await this.#take(input)
     try {
-      const { archive, release } = await this.#open(held)
+      const stored = await this.#open(held)
       try {
-        const { manifest } = archive
+        const { manifest } = stored
         const { host, mount, version } = placeFor(manifest, options)
         const id = idOf(host, mount)
         const slot = apps.slots.all.find((one) => one.id === id)
         const live = slot?.view.versions.find(({ current }) => current)
         const { config } = await settingsOf(id, manifest)
         const plan = { id, name: manifest.name, version, digest: held.digest }
+        const { unmetNeeds } = await import('../runtimes/unmet-needs.ts')
+        const archive = await stored.archive()
         const findings = await unmetNeeds(archive, { mount, config, honours: HOST_HONOURS })
         await this.#keepPlanned(held.digest)
         if (!live) return { ...plan, findings }
         const before = await openKept(live.digest, store)
         try {
-          return { ...plan, live, diff: await diffArchives(before.archive, archive), findings }
+          const { diffArchives } = await import('../archive/diff.ts')
+          return { ...plan, live, diff: await diffArchives(await before.archive(), archive), findings }
         } finally {
           await before.release()
         }
       } finally {
-        await release()
+        await stored.release()
       }
     } finally {
       await held.release()

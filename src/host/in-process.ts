@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { fail } from '../errors.ts'
 import type { Health, Manifest } from '../format/manifest-types.ts'
-import { type App, type LogLine, loadHosted } from '../runtimes/load.ts'
+import type { App, LogLine } from '../runtimes/load.ts'
 import { withDeadline } from './deadline.ts'
 import type { Deployment } from './deployment.ts'
 import { HOST_HONOURS } from './honours.ts'
@@ -43,7 +43,7 @@ export class InProcess implements Deployment {
   #stopped: Promise<void> | undefined
 
   constructor(stored: StoredApp, options: InProcessOptions) {
-    this.manifest = stored.archive.manifest
+    this.manifest = stored.manifest
     this.digest = stored.digest
     this.#stored = stored
     this.#options = options
@@ -54,7 +54,8 @@ export class InProcess implements Deployment {
 
   async start(): Promise<void> {
     const { mount, config, cache, data, earlier = [], onError, onLog } = this.#options
-    const loading = loadHosted(this.#stored.archive, {
+    const { loadHosted } = await import('../runtimes/load.ts')
+    const loading = loadHosted(await this.#stored.archive(), {
       mount,
       config,
       cache,

@@ -8,7 +8,7 @@ import { placeOf } from './names.ts'
 import type { ServeApp } from './serve-options.ts'
 import type { CurrentSettings } from './settings/current-settings.ts'
 import { findRoot, listSources, type Root, type Source } from './sources.ts'
-import { type Watcher, watchApps } from './watch.ts'
+import type { Watcher } from './watch.ts'
 
 /** A file that is still being written when the host starts is waited for so many times, about 3 seconds. */
 const PATIENCE = 10
@@ -90,6 +90,7 @@ export class Inbox {
   /** Deploys what changes and what appears, and takes down what disappears; where files are followed. */
   async follow(apps: Apps, onError: (error: unknown) => void): Promise<void> {
     if (!this.#watch) return
+    const { watchApps } = await import('./watch.ts')
     this.#watcher = await watchApps(this.#roots, {
       onChange: async (changed, restless) => {
         const again = await apps.read(await this.list(), changed, restless)

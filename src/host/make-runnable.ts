@@ -1,6 +1,6 @@
 import type { LogLine } from '../runtimes/load.ts'
 import { createDeployment } from './create-deployment.ts'
-import { archiveCommands } from './deployments/run-commands.ts'
+import { storedCommands } from './deployments/run-commands.ts'
 import type { Runnable } from './deployments/slot-context.ts'
 import type { Events } from './events.ts'
 import type { Front } from './front.ts'
@@ -23,7 +23,7 @@ export function makeRunnable(
   { id, mount, cache, earlier }: RunnableOptions,
   { events, logs, front }: { readonly events: Events; readonly logs: HostLogs; readonly front: Front },
 ): Runnable {
-  const { name, version } = stored.archive.manifest
+  const { name, version } = stored.manifest
   const common = {
     config,
     cache,
@@ -41,5 +41,5 @@ export function makeRunnable(
     },
     front,
   )
-  return { deployment, commands: archiveCommands(stored.archive, common) }
+  return { deployment, commands: storedCommands(stored, common) }
 }

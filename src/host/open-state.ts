@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { openCache } from '../cache/cache.ts'
 import { makeLayout, makeTemp } from '../cache/layout.ts'
@@ -6,6 +6,7 @@ import { trustFolder } from '../cache/trust.ts'
 import { StateFile } from './state.ts'
 import { lockState } from './state-lock.ts'
 import { openStore, type Store } from './store.ts'
+import { Validators } from './validation/validators.ts'
 
 export interface Opened {
   readonly store: Store
@@ -15,12 +16,22 @@ export interface Opened {
 
 /** Where copies and versions are kept: in the state folder, or until the end in the cache. */
 export async function openState(dir: string | undefined, cacheDir: string): Promise<Opened> {
+  const validators = new Validators()
+  const judge = (file: string) => validators.judge(file)
   if (dir === undefined) {
     const cache = await openCache({ dir: cacheDir })
     const temporary = await makeTemp(await makeLayout(cache.dir))
+    // The next host that serves the same bytes, in a moment or after a restart, need not check them again.
+    const receipts = join(cache.dir, 'v1', 'checked')
+    await mkdir(receipts, { recursive: true, mode: 0o700 })
     const state = await StateFile.open()
-    const store = await openStore({ dir: temporary, keeps: keptBy(state) })
-    return { store, state, release: () => rm(temporary, { recursive: true, force: true }) }
+    const store = await openStore({ dir: temporary, judge, receipts, keeps: keptBy(state) })
+    const release = async () => {
+      validators.close()
+      await rm(temporary, { recursive: true, force: true })
+      await collectReceipts(receipts)
+    }
+    return { store, state, release }
   }
   const folder = resolve(dir)
   // Its files are run as code.
@@ -30,13 +41,27 @@ export async function openState(dir: string | undefined, cacheDir: string): Prom
     const state = await StateFile.open(join(folder, 'state.json'))
     return {
       state,
-      store: await openStore({ dir: join(folder, 'store'), keeps: keptBy(state) }),
-      release: lock.release,
+      store: await openStore({ dir: join(folder, 'store'), judge, keeps: keptBy(state) }),
+      release: async () => {
+        validators.close()
+        await lock.release()
+      },
     }
   } catch (error) {
     await lock.release()
     throw error
   }
+}
+
+/** Those of the archives that were served last stay: a manifest has a kilobyte, or 1 MiB at most. */
+const RECEIPTS = 100
+
+async function collectReceipts(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  const dated = names.length > RECEIPTS ? names.map((name) => join(folder, name)) : []
+  const found = await Promise.all(dated.map(async (file) => ({ file, at: (await stat(file)).mtimeMs })))
+  const old = found.sort((a, b) => b.at - a.at).slice(RECEIPTS)
+  await Promise.all(old.map(({ file }) => rm(file, { force: true })))
 }
 
 function keptBy({ state }: StateFile): (digest: string) => boolean {

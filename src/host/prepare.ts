@@ -1,17 +1,19 @@
-import { type Archive, openArchive } from '../archive/archive.ts'
-import { repack } from '../archive/repack.ts'
-import { throwIfErrors } from '../errors.ts'
-import { pack } from '../pack/pack.ts'
+import type { Archive } from '../archive/archive.ts'
+import type { ManifestSource } from '../format/manifest.ts'
+import { normalizeManifest } from '../format/manifest-normalize.ts'
+import type { Manifest } from '../format/manifest-types.ts'
 import { isZip, type Source } from './sources.ts'
 import type { Store, StoredFile } from './store.ts'
 
-/** An archive that has been checked whole, open on its private copy. */
+/** An archive that has been checked whole, and its private copy. */
 export interface StoredApp {
-  readonly archive: Archive
+  readonly manifest: Manifest
   /** The copy. */
   readonly file: string
   /** `sha256:<hex>` of the copy. */
   readonly digest: string
+  /** Opens the copy, the first time. Who answers for an app in a process of its own never asks. @throws ZappError IO */
+  archive(): Promise<Archive>
   /** Closes the archive and lets the copy go. Idempotent. */
   release(): Promise<void>
 }
@@ -23,9 +25,15 @@ export interface StoredApp {
  * @throws ZappError what keeps the file from being copied or the project from being packed
  */
 export function takeIn(source: Pick<Source, 'path' | 'kind'>, store: Store, signal: AbortSignal): Promise<StoredFile> {
-  if (source.kind === 'project') return make(store, (out) => pack(source.path, { out, signal }))
-  if (isZip(source)) return make(store, (out) => repack(source.path, { out, signal }))
-  return store.copy(source.path)
+  const { path: from } = source
+  // Loaded for those who need it: a host of archives does not.
+  if (source.kind === 'project') {
+    return make(store, async (out) => (await import('../pack/pack.ts')).pack(from, { out, signal }))
+  }
+  if (isZip(source)) {
+    return make(store, async (out) => (await import('../archive/repack.ts')).repack(from, { out, signal }))
+  }
+  return store.copy(from)
 }
 
 async function make(store: Store, write: (draft: string) => Promise<unknown>): Promise<StoredFile> {
@@ -35,29 +43,25 @@ async function make(store: Store, write: (draft: string) => Promise<unknown>): P
 }
 
 /**
- * Opens what is in the store, and checks every byte of it (passes 1 to 8) unless that was done before. Takes the file
- * over, also where it rejects.
+ * Opens what is in the store, every byte of it checked. Takes the file over, also where it rejects.
  *
  * @throws ZappError what is wrong with the archive
  */
 export async function openStored(stored: StoredFile, store: Store): Promise<StoredApp> {
+  const { file, digest } = stored
   try {
-    const archive = await openArchive(stored.file)
-    try {
-      if (!(await store.isChecked(stored))) {
-        throwIfErrors(await archive.verify())
-        await store.setChecked(stored)
-      }
-    } catch (error) {
-      await archive.close()
-      throw error
-    }
+    const manifest = normalizeManifest(JSON.parse(await store.manifestText(stored)) as ManifestSource)
+    let opened: Promise<Archive> | undefined
     let released: Promise<void> | undefined
-    const release = () => {
-      released ??= archive.close().then(() => stored.release())
-      return released
+    const archive = () => {
+      opened ??= import('../archive/judged-archive.ts').then(({ openJudged }) => openJudged(file))
+      return opened
     }
-    return { archive, file: stored.file, digest: stored.digest, release }
+    const release = async () => {
+      released ??= Promise.resolve(opened?.then((one) => one.close()).catch(() => {})).then(() => stored.release())
+      await released
+    }
+    return { manifest, file, digest, archive, release }
   } catch (error) {
     await stored.release()
     throw error

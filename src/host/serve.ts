@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { cacheLocation } from '../runtimes/cache-location.ts'
-import { type OpenAdmin, openAdmin } from './admin/open-admin.ts'
+import type { OpenAdmin } from './admin/open-admin.ts'
 import { Apps } from './apps.ts'
 import { asZappError } from './candidate.ts'
 import { checkConfigNames } from './config.ts'
@@ -145,7 +145,9 @@ export async function serve(options: ServeOptions): Promise<Host> {
       admin: () => admin,
     })
     const at = options.admin ?? adminAddress(settings.now)
-    if (options.state !== undefined) admin = await openAdmin(running, { state: resolve(options.state), at })
+    if (options.state === undefined) return running
+    const { openAdmin } = await import('./admin/open-admin.ts')
+    admin = await openAdmin(running, { state: resolve(options.state), at })
     return running
   } catch (error) {
     await close({ drainMs: 0 })

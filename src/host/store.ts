@@ -32,9 +32,11 @@ export interface Store {
   adopt(draft: string): Promise<StoredFile>
   /** A copy that is there, its bytes as they were. A damaged one is removed. */
   hold(digest: string): Promise<StoredFile | undefined>
-  /** Whether these bytes passed every check before, by this version of the checks. */
-  isChecked(stored: StoredFile): Promise<boolean>
-  setChecked(stored: StoredFile): Promise<void>
+  /**
+   * The text of the manifest, once every byte is checked: by this version of the checks, now or before.
+   * @throws ZappError what is wrong with the archive
+   */
+  manifestText(stored: StoredFile): Promise<string>
   /** Removes copies that nobody holds or keeps. */
   collect(digests?: Iterable<string>): Promise<void>
 }
@@ -42,18 +44,24 @@ export interface Store {
 export interface StoreOptions {
   /** Of this host alone. Made where it does not exist. */
   readonly dir: string
+  /** Checks an archive. @returns the text of its manifest @throws ZappError what is wrong with it */
+  readonly judge: (file: string) => Promise<string>
   /** Copies that stay without a holder. Default none. */
   readonly keeps?: (digest: string) => boolean
+  /** Where it is kept what was checked. Default: beside the copies, and as long. */
+  readonly receipts?: string
 }
 
 /** Says which checks a receipt vouches for: one more for every change of what passes 1 to 8 refuse. */
-const CHECKS = 1
+const CHECKS = 2
 
-/** That the bytes of a copy were hashed and checked, valid while the system says that the file is the same. */
+/** That the bytes of a digest passed every check. */
 interface Receipt {
   readonly digest: string
   readonly checks: number
+  /** The copy that was hashed: while the system says that it is the same file, its bytes need not be hashed again. */
   readonly file: string
+  readonly manifest: string
 }
 
 /**
@@ -61,15 +69,18 @@ interface Receipt {
  * (FORMAT.md §Security considerations). A copy is complete before it has its name: drafts are written beside, flushed and
  * renamed; those of a host that was killed are swept when the next one opens the store.
  */
-export async function openStore({ dir, keeps = () => false }: StoreOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { dir, judge, keeps = () => false, receipts = dir } = options
   const drafts = join(dir, 'drafts')
   await rm(drafts, { recursive: true, force: true })
   await mkdir(drafts, { recursive: true, mode: 0o700 })
   const holders = new Map<string, number>()
+  /** Copies that this process hashed, as the system knows them. */
+  const hashed = new Map<string, string>()
 
   const draft = () => join(drafts, `${randomUUID()}.zapp`)
   const fileOf = (digest: string) => join(dir, `${hexOf(digest)}.zapp`)
-  const receiptOf = (digest: string) => join(dir, `${hexOf(digest)}.json`)
+  const receiptOf = (digest: string) => join(receipts, `${hexOf(digest)}.json`)
 
   /** Leaves no draft behind where `work` rejects. */
   async function drafted(path: string, operation: string, work: (file: string) => Promise<StoredFile>) {
@@ -118,6 +129,7 @@ export async function openStore({ dir, keeps = () => false }: StoreOptions): Pro
     try {
       await flush(file)
       await rename(file, stored.file)
+      hashed.set(digest, await identify(stored.file))
       await flush(dir)
     } catch (error) {
       await stored.release()
@@ -139,34 +151,47 @@ export async function openStore({ dir, keeps = () => false }: StoreOptions): Pro
   }
 
   async function remove(digest: string): Promise<void> {
-    await Promise.all([rm(fileOf(digest), { force: true }), rm(receiptOf(digest), { force: true })])
+    hashed.delete(digest)
+    const receipt = receipts === dir ? rm(receiptOf(digest), { force: true }) : undefined
+    await Promise.all([rm(fileOf(digest), { force: true }), receipt])
   }
 
   async function hold(digest: string): Promise<StoredFile | undefined> {
     const stored = held(digest)
-    const isWhole =
-      (await readReceipt(digest)) !== undefined || (await hashFile(stored.file).catch(() => '')) === hexOf(digest)
-    if (isWhole) return stored
+    if (await isWhole(digest)) return stored
     await stored.release()
     if (!holders.has(digest)) await remove(digest)
     return undefined
   }
 
-  /** Where it is of the file as it is now. */
+  async function isWhole(digest: string): Promise<boolean> {
+    const file = fileOf(digest)
+    const identity = await identify(file).catch(() => '')
+    if (identity === '') return false
+    if (identity === hashed.get(digest) || identity === (await readReceipt(digest))?.file) return true
+    if ((await hashFile(file).catch(() => '')) !== hexOf(digest)) return false
+    hashed.set(digest, identity)
+    return true
+  }
+
   async function readReceipt(digest: string): Promise<Receipt | undefined> {
     try {
       const receipt = JSON.parse(await readFile(receiptOf(digest), 'utf8')) as Receipt
-      return receipt.digest === digest && receipt.file === (await identify(fileOf(digest))) ? receipt : undefined
+      return receipt.digest === digest ? receipt : undefined
     } catch {
       return undefined
     }
   }
 
-  async function setChecked({ digest, file }: StoredFile): Promise<void> {
-    const receipt: Receipt = { digest, checks: CHECKS, file: await identify(file) }
+  async function manifestText({ digest, file }: StoredFile): Promise<string> {
+    const known = await readReceipt(digest)
+    const manifest = known?.checks === CHECKS ? known.manifest : await judge(file)
+    const receipt: Receipt = { digest, checks: CHECKS, file: await identify(file), manifest }
+    if (known?.checks === CHECKS && known.file === receipt.file) return manifest
     const text = join(drafts, `${randomUUID()}.json`)
     await writeFile(text, JSON.stringify(receipt), { mode: 0o600 })
     await rename(text, receiptOf(digest))
+    return manifest
   }
 
   async function collect(digests?: Iterable<string>): Promise<void> {
@@ -178,8 +203,7 @@ export async function openStore({ dir, keeps = () => false }: StoreOptions): Pro
     }
   }
 
-  const isChecked = async ({ digest }: StoredFile) => (await readReceipt(digest))?.checks === CHECKS
-  return { draft, fileOf, copy, receive, adopt, hold, isChecked, setChecked, collect }
+  return { draft, fileOf, copy, receive, adopt, hold, manifestText, collect }
 }
 
 export async function hashFile(file: string): Promise<string> {

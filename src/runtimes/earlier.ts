@@ -1,4 +1,4 @@
-import { type Archive, openArchive } from '../archive/archive.ts'
+import type { Archive } from '../archive/archive.ts'
 import { createMount, type Mount } from '../mount/mount.ts'
 
 /** Versions whose immutable files are still asked for. */
@@ -7,12 +7,16 @@ export interface Earlier {
   close(): Promise<void>
 }
 
-/** @param files archives, the newest first; one that cannot be opened any more is left out */
+/**
+ * @param files archives, the newest first; one that cannot be opened any more is left out
+ * @param open how they are opened
+ */
 export async function openEarlier(
   files: readonly string[],
-  { judged, onError }: { readonly judged: boolean; readonly onError: (error: unknown, where: string) => void },
+  open: (file: string) => Promise<Archive>,
+  onError: (error: unknown, where: string) => void,
 ): Promise<Earlier> {
-  const opened = await Promise.all(files.map((file) => openArchive(file, { judged }).catch(() => undefined)))
+  const opened = await Promise.all(files.map((file) => open(file).catch(() => undefined)))
   const archives = opened.filter((archive): archive is Archive => archive !== undefined)
   const mounts = await Promise.all(
     // Its entries are never asked: only its files are.

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
-import { type Archive, openArchive } from '../archive/archive.ts'
+import type { Archive } from '../archive/archive.ts'
 import { type BuildInfo, parseBuildInfo } from '../archive/build-info.ts'
+import { openJudged } from '../archive/judged-archive.ts'
 import { openCache, type RunTree } from '../cache/cache.ts'
 import { throwIfErrors } from '../errors.ts'
 import type { Limits } from '../format/limits.ts'
@@ -11,11 +12,12 @@ import { cacheLocation, dataLocation } from './cache-location.ts'
 import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
 import { openEarlier } from './earlier.ts'
+import { runsInProcess } from './entry-kinds.ts'
 import { findConflicts, type Variables } from './environment.ts'
 import { checkInterpreters } from './interpreters.ts'
 import type { LogLine } from './log-lines.ts'
 import { checkNeeds } from './needs.ts'
-import { runsInProcess, startEntries } from './start-entries.ts'
+import { startEntries } from './start-entries.ts'
 
 export type { App, CloseOptions } from './app.ts'
 export type { LogLine } from './log-lines.ts'
@@ -67,9 +69,7 @@ export function loadHosted(input: string | Archive, options: LoadOptions): Promi
 
 async function open(input: string | Uint8Array | Archive, options: LoadOptions, hosted = false): Promise<App> {
   const isOpen = isArchive(input)
-  const { limits } = options
-  // What a host loads by its path lies in its store: it was opened there.
-  const archive = isOpen ? input : await openArchive(input, { judged: hosted, ...(limits && { limits }) })
+  const archive = isOpen ? input : await openAnew(input, options, hosted)
   const close = async () => (isOpen ? undefined : archive.close())
   try {
     return await load(archive, { ...options, file: hosted ? archive.file : undefined, close })
@@ -77,6 +77,13 @@ async function open(input: string | Uint8Array | Archive, options: LoadOptions, 
     await close()
     throw error
   }
+}
+
+/** What a host loads by its path lies in its store, where every byte was checked: it starts a third sooner so. */
+async function openAnew(input: string | Uint8Array, { limits }: LoadOptions, hosted: boolean): Promise<Archive> {
+  if (hosted && typeof input === 'string') return openJudged(input)
+  const { openArchive } = await import('../archive/archive.ts')
+  return openArchive(input, limits && { limits })
 }
 
 interface Loading extends LoadOptions {
@@ -88,11 +95,12 @@ interface Loading extends LoadOptions {
 async function load(archive: Archive, options: Loading): Promise<App> {
   const { manifest } = archive
   const { file, onError = () => {} } = options
+  const isHosted = file !== undefined
   const mount = judgeMount(options.mount ?? '')
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
   const build = await readBuildInfo(archive)
   const { findings, python } = await checkNeeds(archive, {
-    ...{ build, mount, container: thisProcess, hosted: file !== undefined, honours: options.honours ?? [] },
+    ...{ build, mount, container: thisProcess, hosted: isHosted, honours: options.honours ?? [] },
   })
   throwIfErrors([
     ...findings,
@@ -100,7 +108,7 @@ async function load(archive: Archive, options: Loading): Promise<App> {
     ...config.findings,
     ...(runsInProcess(manifest) ? findConflicts(config.values) : []),
   ])
-  const earlier = await openEarlier(options.earlier ?? [], { judged: file !== undefined, onError })
+  const earlier = await openEarlier(options.earlier ?? [], (one) => openAnew(one, {}, isHosted), onError)
   const close = async () => {
     await earlier.close()
     await options.close()

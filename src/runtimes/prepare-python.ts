@@ -36,17 +36,7 @@ export interface PythonApp {
 }
 
 /**
- * One entry, of WSGI, on our own server: its workers answer for the whole app, static files among it. Only the loader of
- * Node finds files of earlier versions, so an app with a route whose cache is "immutable" stays with that.
- */
-export function isPythonApp({ entries, routes, workers }: Manifest): boolean {
-  const [entry, other] = [...entries.values()]
-  if (entry?.type !== 'wsgi' || other || workers.server !== undefined) return false
-  return !routes.some(({ cache }) => cache === 'immutable')
-}
-
-/**
- * Checks what an app of {@link isPythonApp} needs, and unpacks it.
+ * Checks what an app of `isPythonApp` needs, and unpacks it.
  *
  * @param file where workers find the archive
  * @throws ZappError every unmet need at once; CACHE_*; IO

@@ -2,15 +2,10 @@ import type { ArchiveEntry } from '../archive/archive.ts'
 import type { RunTree } from '../cache/cache.ts'
 import { fail, type ZappError } from '../errors.ts'
 import type { Entry, Manifest } from '../format/manifest-types.ts'
+import { isInProcess, runsInProcess } from './entry-kinds.ts'
 import { claimEnvironment, type Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
-import { processEnvironment, programSpec } from './program-spec.ts'
 import type { RunningEntry } from './running-entry.ts'
-import { startCgi } from './start-cgi.ts'
-import { startFetch } from './start-fetch.ts'
-import { startNode } from './start-node.ts'
-import { startPython } from './start-python.ts'
-import { startServer } from './start-server.ts'
 
 export interface StartOptions {
   readonly manifest: Manifest
@@ -56,15 +51,18 @@ export async function startEntries(options: StartOptions): Promise<Started> {
   }
 }
 
+/** Each type is loaded where an app has it: a worker of Node needs nothing of Python and CGI. */
 async function startEntry(entry: Entry, options: StartOptions): Promise<RunningEntry> {
   const { tree, dataRoot, onError, python, file, onLog } = options
   const told = (error: unknown) => onError(error, `entry ${entry.name}`)
   switch (entry.type) {
     case 'node':
-      return startNode(tree.root, entry)
+      return (await import('./start-node.ts')).startNode(tree.root, entry)
     case 'fetch':
-      return startFetch(tree.root, entry)
+      return (await import('./start-fetch.ts')).startFetch(tree.root, entry)
     case 'server': {
+      const { programSpec } = await import('./program-spec.ts')
+      const { startServer } = await import('./start-server.ts')
       const spec = await programSpec(entry, { ...options, home: await dataRoot() })
       return startServer(spec, told)
     }
@@ -72,9 +70,12 @@ async function startEntry(entry: Entry, options: StartOptions): Promise<RunningE
     case 'asgi': {
       // Refused as an unmet need.
       if (python === undefined || file === undefined) throw refusal(entry)
+      const { startPython } = await import('./start-python.ts')
       return startPython(entry, { ...options, home: await dataRoot(), python, file, onError: told })
     }
     case 'cgi': {
+      const { processEnvironment } = await import('./program-spec.ts')
+      const { startCgi } = await import('./start-cgi.ts')
       const env = await processEnvironment(entry.env, { ...options, home: await dataRoot() })
       const onLine = (text: string) => onLog({ entry: entry.name, stream: 'stderr', text })
       return startCgi(entry, { ...options, env, onLine })
@@ -86,15 +87,6 @@ async function startEntry(entry: Entry, options: StartOptions): Promise<RunningE
 
 function refusal({ name, type }: Entry): ZappError {
   return fail('ENTRY_RUNTIME', 'zapp.json', { entry: name, type })
-}
-
-/** Whether code of the app shares this process, and so its environment. Programs have one of their own. */
-export function runsInProcess({ entries }: Manifest): boolean {
-  return [...entries.values()].some(isInProcess)
-}
-
-function isInProcess({ type }: Entry): boolean {
-  return type === 'node' || type === 'fetch'
 }
 
 /** The app's variables: its configuration, what its entries ask for, and where its data is. */

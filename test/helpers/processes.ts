@@ -15,6 +15,15 @@ export function descendants(pid: number): number[] {
   return below(pid)
 }
 
+/** Its arguments; `""` for one that is gone. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+
 export function isZombie(pid: number): boolean {
   return statOf(pid)?.state === 'Z'
 }

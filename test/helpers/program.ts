@@ -12,7 +12,12 @@ export async function buildProgram(entry: string): Promise<string> {
     configFile: false,
     logLevel: 'error',
     ssr: { noExternal: true },
-    build: { ssr: entry, outDir, target: 'node20', rollupOptions: { output: { entryFileNames: 'program.mjs' } } },
+    build: {
+      ssr: entry,
+      outDir,
+      target: 'node20',
+      rollupOptions: { output: { entryFileNames: 'program.mjs', chunkFileNames: '[name]-[hash].mjs' } },
+    },
   })
   return join(outDir, 'program.mjs')
 }

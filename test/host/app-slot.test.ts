@@ -9,6 +9,7 @@ import type { HostEvent } from '../../src/host/host-event.ts'
 import { createLimiter } from '../../src/host/limiter.ts'
 import { StateFile } from '../../src/host/state.ts'
 import { openStore } from '../../src/host/store.ts'
+import { judgeArchive } from '../../src/host/validation/judge-archive.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { rejection, says } from './helper.ts'
@@ -22,7 +23,7 @@ interface Fake extends Deployment {
 
 /** A slot whose apps are fakes: what happens to processes is told, not done. */
 async function makeSlot(options: Partial<SlotContext> = {}) {
-  const store = await openStore({ dir: join(await tmpDir(), 'store'), keeps: () => true })
+  const store = await openStore({ dir: join(await tmpDir(), 'store'), judge: judgeArchive, keeps: () => true })
   const events: HostEvent[] = []
   const fakes: Fake[] = []
   const held = new Set<() => void>()
@@ -38,7 +39,7 @@ async function makeSlot(options: Partial<SlotContext> = {}) {
         end = resolve
       })
       const graces: number[] = []
-      const { manifest } = stored.archive
+      const { manifest } = stored
       const died = new Promise<ZappError | undefined>((resolve) => {
         die = resolve
       })

@@ -90,7 +90,10 @@ class Site {
     )
     const archive = await openArchive(file)
     const deployment = createDeployment(
-      { archive, file, digest: `sha256:${version}`, release: () => archive.close() },
+      {
+        ...{ manifest: archive.manifest, file, digest: `sha256:${version}` },
+        ...{ archive: async () => archive, release: () => archive.close() },
+      },
       {
         ...{ mount, config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', mount) },
         ...{ onError: () => {}, onLog: () => {} },

@@ -79,7 +79,10 @@ async function deploy(files: Record<string, string>): Promise<{ deployment: Depl
   const archive = await openArchive(file)
   const nobody = () => {}
   const deployment = new Isolated(
-    { archive, file, digest: 'sha256:0', release: () => archive.close() },
+    {
+      ...{ manifest: archive.manifest, file, digest: 'sha256:0' },
+      ...{ archive: async () => archive, release: () => archive.close() },
+    },
     {
       ...{ mount: '', config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', 'deployed') },
       ...{ app: { id: '/', version: '' }, accessLog: () => 'off' },

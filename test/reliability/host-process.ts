@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { BIN, ensureBuilt } from '../cli/helper.ts'
-import { descendants } from '../helpers/processes.ts'
+import { commandOf, descendants } from '../helpers/processes.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 
 /** Folders of one host, which outlive its process. */
@@ -90,8 +90,9 @@ export class HostProcess {
     return this.child.pid ?? 0
   }
 
+  /** Of apps: a process that judges an archive ends by itself, a second after the last. */
   get processes(): number[] {
-    return descendants(this.pid)
+    return descendants(this.pid).filter((pid) => !commandOf(pid).includes('validator.js'))
   }
 
   /** How often a version of an app, or of any, went live, as it told. */

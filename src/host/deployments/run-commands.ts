@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Archive } from '../../archive/archive.ts'
 import { fail } from '../../errors.ts'
 import type { Manifest, Process } from '../../format/manifest-types.ts'
 import { withDeathSignal } from '../../runtimes/death-signal.ts'
 import type { LogLine } from '../../runtimes/load.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
-import { type PreparedCommand, prepareCommand } from '../../runtimes/prepare-command.ts'
+import type { PreparedCommand } from '../../runtimes/prepare-command.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
 import { withDeadline } from '../deadline.ts'
+import type { StoredApp } from '../prepare.ts'
 import type { Commands } from './generation.ts'
 
 export interface CommandsOptions {
@@ -18,10 +18,10 @@ export interface CommandsOptions {
   readonly onError: (error: unknown, where: string) => void
 }
 
-/** The commands of an archive that stays open until they are stopped: FORMAT.md §Commands. */
-export function archiveCommands(archive: Archive, options: CommandsOptions): Commands {
-  const { manifest } = archive
-  return manifest.migrate || manifest.processes.size > 0 ? new ArchiveCommands(archive, options) : NONE
+/** The commands of an app that is not released before they are stopped: FORMAT.md §Commands. */
+export function storedCommands(stored: StoredApp, options: CommandsOptions): Commands {
+  const { manifest } = stored
+  return manifest.migrate || manifest.processes.size > 0 ? new StoredCommands(stored, options) : NONE
 }
 
 const NONE: Commands = { migrate: async () => {}, start: () => {}, stop: async () => {}, pids: [] }
@@ -29,20 +29,20 @@ const NONE: Commands = { migrate: async () => {}, start: () => {}, stop: async (
 /** What prepared commands are started as. */
 type Start = (name: string, command: PreparedCommand) => Promise<OwnProcess>
 
-class ArchiveCommands implements Commands {
-  readonly #archive: Archive
+class StoredCommands implements Commands {
+  readonly #stored: StoredApp
   readonly #options: CommandsOptions
   readonly #stopping = new AbortController()
   readonly #running = new Set<OwnProcess>()
   #started: Promise<unknown> = Promise.resolve()
 
-  constructor(archive: Archive, options: CommandsOptions) {
-    this.#archive = archive
+  constructor(stored: StoredApp, options: CommandsOptions) {
+    this.#stored = stored
     this.#options = options
   }
 
   get #manifest(): Manifest {
-    return this.#archive.manifest
+    return this.#stored.manifest
   }
 
   get pids(): readonly number[] {
@@ -121,9 +121,10 @@ class ArchiveCommands implements Commands {
     }
   }
 
-  #prepare(run: readonly string[]): Promise<PreparedCommand> {
+  async #prepare(run: readonly string[]): Promise<PreparedCommand> {
     const { config, cache, data } = this.#options
-    return prepareCommand(this.#archive, run, { config, cache, ...(data === undefined ? {} : { data }) })
+    const { prepareCommand } = await import('../../runtimes/prepare-command.ts')
+    return prepareCommand(await this.#stored.archive(), run, { config, cache, ...(data === undefined ? {} : { data }) })
   }
 
   async #start(name: string, { argv, cwd, env }: PreparedCommand): Promise<OwnProcess> {

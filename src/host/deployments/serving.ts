@@ -91,7 +91,7 @@ export class Serving {
     const { id } = record
     const stored = await open()
     try {
-      const settings = await context.settingsOf(id, stored.archive.manifest)
+      const settings = await context.settingsOf(id, stored.manifest)
       const report = (change: Omit<StateChange, 'app'>) =>
         context.log({ type: 'state', change: { ...change, app: id } })
       const { migrated, versions } = record.value

@@ -3,7 +3,7 @@ import type { Manifest } from '../../format/manifest-types.ts'
 import { configFor, readEnvFile } from '../config.ts'
 import type { ServeOptions } from '../serve-options.ts'
 import { type AppSettings, appSettings, appSource } from './app-settings.ts'
-import { type HostSettings, readSettings } from './read-settings.ts'
+import type { HostSettings } from './read-settings.ts'
 
 /** The settings file as it was last read, and what the command line says beside it. */
 export class CurrentSettings {
@@ -35,7 +35,10 @@ export class CurrentSettings {
 
   /** Changes nothing yet. @throws ZappError NOT_FOUND, IO; MANIFEST_* with every mistake */
   async readAgain(): Promise<HostSettings | undefined> {
-    return this.#file === undefined ? undefined : readSettings(this.#file)
+    if (this.#file === undefined) return undefined
+    // With its schema: half of what a host would have to load.
+    const { readSettings } = await import('./read-settings.ts')
+    return readSettings(this.#file)
   }
 
   use(next: HostSettings | undefined): void {

@@ -66,7 +66,7 @@ export class Isolated implements Deployment {
   #onDied: (error: ZappError | undefined) => void = () => {}
 
   constructor(stored: StoredApp, options: IsolatedOptions) {
-    this.manifest = stored.archive.manifest
+    this.manifest = stored.manifest
     this.digest = stored.digest
     this.#stored = stored
     this.#options = options

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Manifest } from '../../format/manifest-types.ts'
-import { isPythonApp, preparePython } from '../../runtimes/prepare-python.ts'
-import { runsInProcess } from '../../runtimes/start-entries.ts'
+import { isPythonApp, runsInProcess } from '../../runtimes/entry-kinds.ts'
 import { workerPlace } from '../../runtimes/worker-environment.ts'
 import type { AccessFormat } from '../access-log.ts'
 import { HOST_HONOURS } from '../honours.ts'
@@ -51,9 +50,12 @@ export function hasWorkers(manifest: Manifest): boolean {
 }
 
 /** @throws ZappError every need of a Python app that is not met; those of others are checked where they are loaded */
-export async function prepareLaunch({ archive, file }: StoredApp, options: LaunchOptions): Promise<Launcher> {
-  const { manifest } = archive
-  if (isPythonApp(manifest)) return preparePython(archive, file, { ...options, honours: HOST_HONOURS })
+export async function prepareLaunch(stored: StoredApp, options: LaunchOptions): Promise<Launcher> {
+  const { manifest, file } = stored
+  if (isPythonApp(manifest)) {
+    const { preparePython } = await import('../../runtimes/prepare-python.ts')
+    return preparePython(await stored.archive(), file, { ...options, honours: HOST_HONOURS })
+  }
   const { app, mount, config, cache, workers, earlier = [] } = options
   const { data, env } = await workerPlace(manifest, config, options.data)
   const [entry] = [...manifest.entries.values()].filter(({ type }) => type === 'node' || type === 'fetch')

@@ -1,0 +1,79 @@
+import { readdirSync } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { REJECTED_DIR } from '../../fixtures/make/files.ts'
+import type { ZappError } from '../../src/errors.ts'
+import { openStore } from '../../src/host/store.ts'
+import { ValidatorProcess } from '../../src/host/validation/validator-process.ts'
+import { Validators } from '../../src/host/validation/validators.ts'
+import { makeArchive } from '../helpers/make-archive.ts'
+import { tmpDir } from '../helpers/tmp.ts'
+import { says } from './helper.ts'
+
+const good = await makeArchive(await tmpDir(), { title: 'Good' }, says('x'))
+
+it('judges what is dropped as every loader does, and gives the manifest of what is right', async () => {
+  const validators = new Validators()
+  const names = readdirSync(REJECTED_DIR).filter((name) => name.endsWith('.zapp'))
+  const codes = await Promise.all(
+    names.map((name) =>
+      validators.judge(join(REJECTED_DIR, name)).then(
+        () => 'accepted',
+        ({ code }: ZappError) => code,
+      ),
+    ),
+  )
+  expect(codes).toEqual(names.map((name) => name.split('--')[0]))
+  expect(JSON.parse(await validators.judge(good))).toMatchObject({ title: 'Good' })
+  validators.close()
+})
+
+it('VALIDATION_ENDED where the process ends instead of answering, and is asked no more', async () => {
+  let onEnded = () => {}
+  const ended = new Promise<void>((resolve) => {
+    onEnded = resolve
+  })
+  const validator = new ValidatorProcess(() => onEnded())
+  const verdict = validator.judge(good)
+  process.kill(validator.pid ?? 0, 'SIGKILL')
+  await expect(verdict).rejects.toMatchObject({
+    code: 'VALIDATION_ENDED',
+    args: { reason: expect.stringMatching(/SIGKILL/) },
+  })
+  expect(validator.alive).toBe(false)
+  await ended
+  await expect(validator.judge(good)).rejects.toMatchObject({ code: 'VALIDATION_ENDED' })
+})
+
+it('the process is asked again, and ends when it is needed no more', async () => {
+  const ended = new Promise<number | undefined>((resolve) => {
+    const validator: ValidatorProcess = new ValidatorProcess(() => resolve(validator.pid))
+    void validator
+      .judge(good)
+      .then(() => validator.judge(good))
+      .then(() => validator.end())
+  })
+  const pid = (await ended) ?? 0
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+})
+
+it('what was checked is not checked again: of these bytes, in whichever store', async () => {
+  const receipts = await tmpDir()
+  let judged = 0
+  const judge = async () => {
+    judged++
+    return '{"zapp":1,"name":"hello","version":"1.0.0"}'
+  }
+  const texts: string[] = []
+  for (const dir of [await tmpDir(), await tmpDir()]) {
+    const file = join(dir, 'a.zapp')
+    await copyFile(good, file)
+    const store = await openStore({ dir, judge, receipts })
+    const stored = await store.copy(file)
+    texts.push(await store.manifestText(stored))
+    await stored.release()
+  }
+  expect(judged).toBe(1)
+  expect(texts[1]).toBe(texts[0])
+})
