@@ -70,11 +70,18 @@ function misshapesOf(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType)
       return [
         { ...base, code: 'MANIFEST_TYPE', expected: ownText(issue.message) ?? TYPES[issue.expected] ?? issue.expected },
       ]
-    case 'invalid_union':
+    case 'invalid_union': {
+      // Of an object and a list of such, the one that it is.
+      const near = issue.errors.find((branch) =>
+        branch.every(({ code, path }) => code !== 'invalid_type' || path.length > 0),
+      )
+      if (near)
+        return near.flatMap((inner) => misshapesOf({ ...inner, path: [...issue.path, ...inner.path] }, value, schema))
       if (ownText(issue.message) && got !== undefined) {
         return [{ ...base, code: 'MANIFEST_TYPE', expected: issue.message }]
       }
       return [notOneOf(base, Object.keys(ENTRY_TYPES))]
+    }
     case 'invalid_value':
       return [notOneOf(base, issue.values as (string | number)[], ownText(issue.message))]
     default:
@@ -141,6 +148,10 @@ function keysAt(path: JsonPath, value: unknown, root: z.ZodType): string[] {
     else if (schema instanceof z.ZodRecord) schema = schema.def.valueType
     else if (schema instanceof z.ZodArray) schema = schema.element
     if (schema instanceof z.ZodOptional) schema = schema.def.innerType
+    if (schema instanceof z.ZodUnion && !(schema instanceof z.ZodDiscriminatedUnion)) {
+      const isList = Array.isArray(valueAt(value, path.slice(0, index + 1)))
+      schema = schema.options.find((option) => option instanceof z.ZodArray === isList)
+    }
     if (schema instanceof z.ZodDiscriminatedUnion) {
       const type = valueAt(value, [...path.slice(0, index + 1), 'type'])
       schema = Object.entries(ENTRY_TYPES).find(([name]) => name === type)?.[1]

@@ -1,17 +1,21 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { fail } from '../errors.ts'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { judgeRequestPath } from '../mount/request-path.ts'
 import type { AccessRecord } from './access-log.ts'
 import type { Deployment } from './deployment.ts'
-import { type Bound, bind } from './front/bind.ts'
 import { peerOf, type Trust } from './front/client.ts'
-import { limitConnections } from './front/descriptors.ts'
+import type { ListenAddress } from './front/listen-address.ts'
+import type { Listener } from './front/listener.ts'
+import { Listeners } from './front/listeners.ts'
 import { peek } from './front/peek.ts'
 import type { Head } from './front/read-head.ts'
+import { Redirects } from './front/redirects.ts'
 import type { Found as Answer } from './front/request-log.ts'
 import { RequestServer } from './front/request-server.ts'
 import { refusal } from './reply.ts'
+import type { CertificateNews } from './tls/certificates.ts'
+import { isMisdirected, type Secured } from './tls/misdirected.ts'
 
 export type Found = Answer<Deployment>
 
@@ -22,10 +26,14 @@ export interface FrontOptions {
    */
   readonly find: (path: string, method: string, host: string | undefined) => Found
   readonly log: (record: AccessRecord) => void
-  /** Of proxies: their connections stay here, because they carry requests of many clients. */
-  readonly trust?: Trust | undefined
-  /** There is one app, and hardly ever another. */
+  /**
+   * Of proxies: their connections stay here, because they carry requests of many clients. Asked once for each connection,
+   * and for what a proxy says of a client.
+   */
+  readonly trust?: Trust
+  /** There is one app, and hardly ever another; addresses are set once. */
   readonly single?: boolean
+  readonly onCertificate?: (news: CertificateNews) => void
 }
 
 /** A mount, and what serves it. */
@@ -40,6 +48,7 @@ export interface Route {
 }
 
 const NOTHING = Buffer.alloc(0)
+const MISDIRECTED = refusal(421, 'This connection is for another host.')
 
 /**
  * Accepts connections and decides where each goes:
@@ -51,45 +60,57 @@ const NOTHING = Buffer.alloc(0)
  *       └── everything else ──────────────▶ answered here, requests passed on one by one, until it ends
  *
  * What is peeked at only decides where a connection goes. Each request is judged where it is answered, here or there, by
- * the same {@link RequestServer}.
+ * the same {@link RequestServer}. What came over TLS and what a proxy sends stays here.
  */
 export class Front {
   readonly #options: FrontOptions
-  readonly #listener = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
+  readonly #listeners: Listeners
   readonly #here: RequestServer
+  readonly #redirects: Redirects
+  readonly #secured = new WeakMap<Duplex, Secured>()
   /** Connections that are not yet anywhere. */
   readonly #peeked = new Set<Socket>()
   /** Whoever may hold connections. */
   readonly #holders = new Set<Deployment>()
   #closing = false
-  /** What the processes of the only app accept on, while the front itself does not. */
-  #bound: Bound | undefined
   #sharing: Promise<void> | undefined
 
   constructor(options: FrontOptions) {
     this.#options = options
-    this.#here = new RequestServer(options)
-    limitConnections(this.#listener)
-    this.#listener.on('connection', (socket) => {
-      if (options.trust?.(peerOf(socket))) this.#here.adopt(socket, NOTHING)
-      else this.#arrive(socket, NOTHING, false)
+    this.#here = new RequestServer({ ...options, find: (...asked) => this.#find(...asked) })
+    this.#redirects = new Redirects(options.log)
+    this.#listeners = new Listeners({
+      onPlain: (socket) => {
+        if (options.trust?.(peerOf(socket))) this.#here.adopt(socket, NOTHING)
+        else this.#arrive(socket, NOTHING, false)
+      },
+      onSecure: (socket, secured) => {
+        // RFC 9110 §7.4: a gateway that is trusted answers for whom it connects to.
+        if (!options.trust?.(peerOf(socket))) this.#secured.set(socket, secured)
+        this.#here.adopt(socket, NOTHING)
+      },
+      onNoTls: (socket) => this.#here.refuse(socket, refusal(400, 'This address is for https alone.')),
+      onRedirect: (socket, redirect) => this.#redirects.adopt(socket, redirect),
+      onNews: (news) => options.onCertificate?.(news),
     })
   }
 
-  /** @throws ZappError PORT_IN_USE, IO */
-  async listen(host: string, port: number): Promise<AddressInfo> {
-    try {
-      this.#bound = this.#options.single ? await bind(host, port) : undefined
-      if (this.#bound) return this.#bound.address
-      this.#listener.listen({ host, port })
-      await once(this.#listener, 'listening')
-      return this.#listener.address() as AddressInfo
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
-      if (code === 'EADDRINUSE') throw fail('PORT_IN_USE', '', { address }, error)
-      throw fail('IO', '', { operation: `listening on ${address}`, reason: message }, error)
-    }
+  /** As they are now. */
+  get listeners(): readonly Listener[] {
+    return this.#listeners.open
+  }
+
+  /**
+   * Listens at these addresses and at no others, without touching those that stay.
+   *
+   * @param meanwhile done when the new ones are open and before anything else changes
+   * @throws ZappError PORT_IN_USE, IO, NOT_FOUND, TLS_*, what `meanwhile` throws: everything is as it was
+   */
+  async listen(addresses: readonly ListenAddress[], meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+    if (this.#closing) return
+    const [only, other] = addresses
+    const isShared = this.#options.single === true && !other && !only?.tls && !only?.redirect
+    await this.#listeners.use(addresses, meanwhile, isShared)
   }
 
   /** Resolves when connections are accepted. */
@@ -114,13 +135,13 @@ export class Front {
    * accepting beside them from then on: it has one descriptor, and to stop would be to close that.
    */
   #share(routes: readonly Route[]): void {
-    const bound = this.#bound
+    const handle = this.#listeners.open[0]?.handle
     const [only, other] = routes
-    if (!bound || !only || this.#closing) return
+    if (!handle || !only || this.#closing) return
     const { deployment } = only
     if (deployment?.connections && !other) {
       if (this.#holders.has(deployment)) return
-      this.#sharing = deployment.connections.listen(bound.handle)
+      this.#sharing = deployment.connections.listen(handle)
       this.#hold(deployment)
       void deployment.died.then((error) => error && this.#accept())
     } else if (deployment || other || only.failed) {
@@ -129,7 +150,7 @@ export class Front {
   }
 
   #accept(): void {
-    if (this.#bound && !this.#listener.listening && !this.#closing) this.#listener.listen(this.#bound.handle)
+    if (!this.#closing) this.#listeners.open[0]?.accept()
   }
 
   /**
@@ -155,10 +176,10 @@ export class Front {
   /** Accepts no more, and resolves when the last connection has ended. Running requests go on. */
   async close(): Promise<void> {
     this.#closing = true
-    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()))
-    if (!this.#listener.listening) this.#bound?.handle.close()
+    const closed = this.#listeners.close()
     for (const socket of this.#peeked) socket.destroy()
-    await Promise.all([this.#here.close(), ...[...this.#holders].map((holder) => holder.connections?.end())])
+    const ended = [...this.#holders].map((holder) => holder.connections?.end())
+    await Promise.all([this.#here.close(), this.#redirects.close(), ...ended])
     await closed
   }
 
@@ -166,6 +187,8 @@ export class Front {
   cut(): void {
     for (const socket of this.#peeked) socket.destroy()
     for (const holder of this.#holders) holder.connections?.cut()
+    this.#listeners.destroy()
+    this.#redirects.destroy()
     this.#here.destroy()
   }
 
@@ -194,6 +217,12 @@ export class Front {
     if (this.#holders.has(deployment)) return
     this.#holders.add(deployment)
     void deployment.died.then(() => this.#holders.delete(deployment))
+  }
+
+  #find(path: string, method: string, host: string | undefined, { socket }: IncomingMessage): Found {
+    const secured = this.#secured.get(socket)
+    if (secured && isMisdirected(secured, host)) return MISDIRECTED
+    return this.#options.find(path, method, host)
   }
 
   #deploymentFor({ method, target, host }: Head): Deployment | undefined {

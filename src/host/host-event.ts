@@ -1,6 +1,7 @@
 import type { ZappError } from '../errors.ts'
 import type { LogLine } from '../runtimes/load.ts'
 import type { AppView, StateChange } from './app-view.ts'
+import type { CertificateNews } from './tls/certificates.ts'
 
 /** What happens to an app, and each request. */
 export type HostEvent =
@@ -36,3 +37,5 @@ export type HostEvent =
     }
   /** The settings file was read again. `error`: it has mistakes, and the old settings stay. */
   | { readonly type: 'reloaded'; readonly error?: ZappError }
+  /** A certificate came into force, or was refused and the one before it kept. */
+  | ({ readonly type: 'certificate' } & CertificateNews)

@@ -13,8 +13,13 @@ import type { AppMetrics } from './metrics.ts'
  * others run beside it. What is rejected has changed nothing that serves.
  */
 export interface Host {
-  /** Of the first listener. `url` ends in "/". */
+  /** The first that serves apps. */
   readonly address: Address
+  /** All at which it listens now. */
+  readonly listeners: readonly (Address & {
+    /** It serves no app, and leads to https alone. */
+    readonly isRedirect: boolean
+  })[]
   /** As they are now, by id. */
   readonly apps: readonly AppView[]
   /** When this host started. */
@@ -93,6 +98,7 @@ export interface Host {
 export interface Address {
   readonly host: string
   readonly port: number
+  /** What a browser on this machine opens; ends in "/". */
   readonly url: string
 }
 

@@ -20,8 +20,8 @@ import type { HostEvent } from './host-event.ts'
 import type { AppMetrics } from './metrics.ts'
 
 export interface HostParts extends DeployerParts {
-  readonly address: Address
   readonly events: Events
+  listeners(): Host['listeners']
   reload(): Promise<void>
   reopenLogs(): Promise<void>
   close(options?: { readonly drainMs?: number }): Promise<void>
@@ -30,7 +30,6 @@ export interface HostParts extends DeployerParts {
 
 /** {@link Host}, on top of the parts that serve. */
 export class RunningHost implements Host {
-  readonly address: Address
   readonly since = new Date()
   readonly #parts: HostParts
   readonly #deployer: Deployer
@@ -38,7 +37,16 @@ export class RunningHost implements Host {
   constructor(parts: HostParts) {
     this.#parts = parts
     this.#deployer = new Deployer(parts)
-    this.address = parts.address
+  }
+
+  get address(): Address {
+    const { listeners } = this
+    const { host, port, url } = (listeners.find(({ isRedirect }) => !isRedirect) ?? listeners[0]) as Address
+    return { host, port, url }
+  }
+
+  get listeners(): Host['listeners'] {
+    return this.#parts.listeners()
   }
 
   get apps(): readonly AppView[] {

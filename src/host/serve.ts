@@ -7,6 +7,7 @@ import { checkConfigNames } from './config.ts'
 import { Events } from './events.ts'
 import { findAnswer, STARTING } from './find-answer.ts'
 import { trustIn } from './front/client.ts'
+import { urlOfAddress } from './front/listen-address.ts'
 import { Front } from './front.ts'
 import type { Host } from './host.ts'
 import { Inbox } from './inbox.ts'
@@ -17,6 +18,7 @@ import { openState } from './open-state.ts'
 import { RunningHost } from './running-host.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { CurrentSettings } from './settings/current-settings.ts'
+import { listenAddresses } from './settings/listen-settings.ts'
 import type { HostSettings } from './settings/read-settings.ts'
 
 export type { AccessRecord } from './access-log.ts'
@@ -42,9 +44,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
   const settings = await CurrentSettings.read(options)
   const inbox = await Inbox.open(options.apps, settings, watch)
   const cache = await cacheLocation({ cache: options.cache })
-  const host = options.host ?? settings.now?.listen?.host ?? '127.0.0.1'
-  const trust = trustIn(settings.now?.proxies ?? [])
-  const port = options.port ?? settings.now?.listen?.port ?? 8080
+  let trust = trustIn(settings.now?.proxies ?? [])
   const { store, state, release } = await openState(options.state, cache)
   const stopping = new AbortController()
   const events = new Events()
@@ -72,13 +72,16 @@ export async function serve(options: ServeOptions): Promise<Host> {
     watchMs: options.watchMs ?? WATCH_MS,
   })
   const front: Front = new Front({
-    // A process that accepted connections itself would not know whom to trust.
-    single: inbox.isAlone && !trust,
-    trust,
+    // A process that accepted connections itself would not know whom to trust, and could not be told to stop.
+    single: inbox.isAlone && options.settings === undefined,
+    trust: (address) => trust?.(address) ?? false,
     find: (path, method, name) =>
-      phase === 'reading' ? STARTING : findAnswer(apps, settings.hostOf(name), path, method, isLoopback(host)),
+      phase === 'reading' ? STARTING : findAnswer(apps, settings.hostOf(name), path, method, isLocal()),
     log: (record) => logs.access(record),
+    onCertificate: (news) => events.emit({ type: 'certificate', ...news }),
   })
+  /** Whether strangers can be kept out by nothing more than where it listens. */
+  const isLocal = () => front.listeners.every(({ address }) => isLoopback(address.host))
   let admin: OpenAdmin | undefined
   let closing: Promise<void> | undefined
 
@@ -98,8 +101,9 @@ export async function serve(options: ServeOptions): Promise<Host> {
     if (options.settings === undefined) return
     try {
       const next = await settings.readAgain()
-      await logs.use(next, options.accessLog)
+      await front.listen(listenAddresses(next, options), () => logs.use(next, options.accessLog))
       for (const { deployment } of apps.slots.routes) deployment?.connections?.logAs(logs.format)
+      trust = trustIn(next?.proxies ?? [])
       settings.use(next)
     } catch (failure) {
       events.emit({ type: 'reloaded', error: asZappError(failure) })
@@ -129,11 +133,15 @@ export async function serve(options: ServeOptions): Promise<Host> {
 
   try {
     await logs.use(settings.now, options.accessLog)
-    const address = await front.listen(host, port)
+    await front.listen(listenAddresses(settings.now, options))
     await start()
     phase = 'up'
     const running = new RunningHost({
-      address: { host, port: address.port, url: urlOf(host, address.port) },
+      listeners: () =>
+        front.listeners.map(({ address, port }) => ({
+          ...{ host: address.host, port, url: urlOfAddress(address, port) },
+          isRedirect: address.redirect !== undefined,
+        })),
       apps,
       store,
       events,
@@ -163,10 +171,4 @@ function adminAddress(settings: HostSettings | undefined): ServeOptions['admin']
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.')
-}
-
-/** An address that a browser on this machine can open. */
-function urlOf(host: string, port: number): string {
-  const local = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${local.includes(':') ? `[${local}]` : local}:${port}/`
 }

@@ -1,9 +1,12 @@
+import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { get } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
+import { authorities, pairOf, replacePair } from '../helpers/certificates.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { cli, cliJson, startCli } from './helper.ts'
@@ -13,8 +16,11 @@ const APP = {
   'app.js': 'module.exports = (req, res) => res.end(process.env.GREETING)',
 }
 
+const address = { host: z.string(), port: z.int().positive(), url: z.url() }
+
 const READY = z.strictObject({
-  address: z.strictObject({ host: z.string(), port: z.int().positive(), url: z.url() }),
+  address: z.strictObject(address),
+  listeners: z.array(z.strictObject({ ...address, isRedirect: z.boolean() })),
   apps: z.array(
     z.strictObject({
       id: z.string(),
@@ -122,6 +128,28 @@ describe('serve', () => {
     const json = READY.parse(JSON.parse(written.stdout))
     expect(json.apps).toMatchObject([{ name: 'greet', version: '1.0.0', mount: '', state: 'live', url }])
     expect(json.address.url).toBe(url)
+  })
+})
+
+describe('serve with a certificate', () => {
+  it('speaks TLS, and says for which names and until when', async () => {
+    const { cert, key } = await pairOf('shop')
+    const { written } = await serving([file, '--tls-cert', cert, '--tls-key', key])
+    expect(written.stdout).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/ {2}greet/)
+    expect(written.stderr).toContain(`tls      ${cert}  shop.example, *.shop.example, localhost  until 2126-01-01\n`)
+    const asked = get(`${/https:\S+/.exec(written.stdout)?.[0]}`, { ca: await authorities('shop') })
+    const [answer] = await once(asked, 'response')
+    expect(answer.statusCode).toBe(200)
+    answer.resume()
+  })
+
+  it('refuses one with the key of another, with the file and what to do', async () => {
+    const { cert, key } = await pairOf('shop')
+    await replacePair({ cert, key }, 'shop', 'other')
+    const argv = ['serve', file, '--port', '0', '--cache', join(cwd, 'cache'), '--tls-cert', cert, '--tls-key', key]
+    const { code, stderr } = await cli(argv, { cwd })
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error TLS_MISMATCH {2}\S+privkey\.pem\n[^]*fix: /)])
+    expect((await cli(['serve', file, '--tls-cert', cert], { cwd })).code).toBe(2)
   })
 })
 

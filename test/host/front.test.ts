@@ -59,7 +59,8 @@ const front = new Front({
 let port = 0
 
 beforeAll(async () => {
-  port = (await front.listen('127.0.0.1', 0)).port
+  await front.listen([{ host: '127.0.0.1', port: 0 }])
+  port = front.listeners[0]?.port ?? 0
 })
 afterAll(async () => {
   front.cut()

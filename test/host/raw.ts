@@ -19,9 +19,9 @@ export async function sendRaw(port: number, ...parts: readonly string[]): Promis
   return answer
 }
 
-export function open(port: number): Promise<Socket> {
+export function open(port: number, host = '127.0.0.1'): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket))
+    const socket = connect({ port, host, noDelay: true }, () => resolve(socket))
     socket.once('error', reject)
   })
 }

@@ -76,7 +76,8 @@ class Site {
   }
 
   async listen(): Promise<this> {
-    this.port = (await this.front.listen('127.0.0.1', 0)).port
+    await this.front.listen([{ host: '127.0.0.1', port: 0 }])
+    this.port = this.front.listeners[0]?.port ?? 0
     return this
   }
 

@@ -99,8 +99,9 @@ describe('a settings file', () => {
 
   it('of the guide is right', async () => {
     const guide = await readFile(join(import.meta.dirname, '../../docs/host.md'), 'utf8')
-    const [, example = ''] = /```json\n([\s\S]*?)```/.exec(guide) ?? []
-    expect(await readSettings(await settingsFile(example))).toMatchObject({ folders: ['/srv/apps'] })
+    const examples = [...guide.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text]) => text)
+    const read = await Promise.all(examples.map(async (text) => readSettings(await settingsFile(text))))
+    expect(read).toMatchObject([{ listen: [{ port: 80 }, { port: 443 }, { port: 8080 }] }, { folders: ['/srv/apps'] }])
   })
 
   it.each([

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { HostEvent } from '../../src/host/host-event.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { entry, putArchive, rejection, says, start, stateDir } from './helper.ts'
@@ -81,12 +81,13 @@ describe('close', () => {
     // The answer to a later request: the earlier one is in the app's hands.
     await begun(port, '/')
     const closed = host.close()
+    // The process has heard of it.
+    await vi.waitFor(async () => expect(await rejection(open(port))).toMatchObject({ code: 'ECONNREFUSED' }))
     await finish()
     expect(parseResponse(await lateAnswer)).toMatchObject({ headers: { connection: 'close' }, body: 'late' })
     expect(await slow.all).toMatch(/begun, [\s\S]*ended\r\n0\r\n\r\n$/)
     for (const { all } of [{ all: silent }, idle, socket]) await all
     await closed
-    expect(await rejection(open(port))).toMatchObject({ code: 'ECONNREFUSED' })
     const logged = accessed(events)
     expect(logged.map(({ target, status }) => `${status} ${target}`).sort()).toEqual([
       '101 /socket',

@@ -24,6 +24,8 @@ import { usage } from '../usage.ts'
 interface ServeFlags extends AppFlags {
   port?: number
   host?: string
+  tlsCert?: string
+  tlsKey?: string
   mount?: string
   watch?: boolean
   state?: string
@@ -36,8 +38,10 @@ interface ServeFlags extends AppFlags {
 export const serve: CliCommand<[paths: string[]], ServeFlags> = {
   define(command) {
     command
-      .option('-p, --port <port>', 'default 8080; 0 takes any free one', parsePort)
+      .option('-p, --port <port>', 'default 8080, with TLS 8443; 0 takes any free one', parsePort)
       .option('--host <address>', 'address to listen on; default 127.0.0.1')
+      .option('--tls-cert <file>', 'speak TLS: the certificate and its chain, in PEM')
+      .option('--tls-key <file>', 'its private key, in PEM')
       .option('--mount <path>', 'where the one app is mounted; default /')
       .option('--watch', 'follow the files; a folder of apps is followed anyway')
       .option('--no-watch', 'do not')
@@ -65,7 +69,7 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
             '',
             'A folder of apps is a host: what is copied there is deployed, what is deleted is',
             'taken down, and what served is served again after a restart. SIGHUP reads the',
-            'settings again, SIGUSR1 opens the log files anew.',
+            'settings and the certificates again, SIGUSR1 opens the log files anew.',
           ],
           ['zapp serve shop-1.2.0.zapp', 'on http://127.0.0.1:8080/'],
           ['zapp serve . --watch', 'a project while it is written'],
@@ -79,6 +83,9 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
     const files = paths.length === 0 ? ['.'] : paths
     if (flags.mount !== undefined && files.length > 1) {
       throw usage(`--mount places one app, got ${files.length} paths`, 'serve')
+    }
+    if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
+      throw usage('--tls-cert and --tls-key go together', 'serve')
     }
     const options = await optionsOf(ui, files, flags)
     const subject = await subjectOf(ui, files)
@@ -111,6 +118,7 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
 }
 
 async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): Promise<ServeOptions> {
+  const { tlsCert: cert, tlsKey: key } = flags
   const { mount, host, port, watch, settings, admin, accessLog, state = ui.io.env.ZAPP_STATE } = flags
   const roots = await Promise.all(files.map((file) => findRoot(ui.path(file)).catch(() => undefined)))
   const isHost = settings !== undefined || admin !== undefined || roots.some((root) => root?.kind === 'folder')
@@ -119,6 +127,7 @@ async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): P
     apps: files.map((file) => ({ path: ui.path(file), ...(mount === undefined ? {} : { mount }) })),
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
+    ...(cert === undefined || key === undefined ? {} : { tls: { cert: ui.path(cert), key: ui.path(key) } }),
     ...(settings === undefined ? {} : { settings: ui.path(settings) }),
     ...(dir === undefined ? {} : { state: dir }),
     ...(admin === undefined ? {} : { admin }),
@@ -150,12 +159,22 @@ async function subjectOf(ui: Ui, files: readonly string[]): Promise<Subject> {
 }
 
 /** The addresses on stdout. Apps that failed to start are told by {@link createLog}. */
-async function announce(ui: Ui, { address, apps, admin }: Host, subject: Subject): Promise<void> {
+async function announce(ui: Ui, { address, listeners, apps, admin }: Host, subject: Subject): Promise<void> {
+  if (listeners.length > 1) {
+    for (const { url, isRedirect } of listeners) {
+      ui.say(`${ui.talk.green('listens')}  ${url}${isRedirect ? '  leads to https' : ''}`)
+    }
+  }
   if (admin?.url) {
     ui.say(`${ui.talk.green('console')}  ${admin.url}  its token is in ${safeText(ui.name(admin.tokenFile))}`)
   }
   if (ui.json) {
-    ui.data({ address, ...(admin ? { admin } : {}), apps: apps.map((app) => appJson(app, address.url, subject)) })
+    ui.data({
+      address,
+      listeners,
+      ...(admin ? { admin } : {}),
+      apps: apps.map((app) => appJson(app, address.url, subject)),
+    })
     return
   }
   const live = apps.filter(({ state }) => state === 'live' || state === 'degraded')
@@ -181,7 +200,7 @@ function appJson(app: AppView, base: string, subject: Subject): object {
 }
 
 function urlOf({ host, mount }: AppView, base: string): string {
-  if (host !== '') return `http://${host}${mount}/`
+  if (host !== '') return `${base.slice(0, base.indexOf(':'))}://${host}${mount}/`
   return mount === '' ? base : `${base.replace(/\/$/, '')}${mount}/`
 }
 
@@ -230,6 +249,9 @@ function createLog(ui: Ui): (event: HostEvent) => void {
       case 'rolledback':
         ui.warn(`${talk.yellow('back')}     ${idOf(event.app)}  ${titleOf(event.app)}, because the newer version died`)
         break
+      case 'certificate':
+        void warnCertificate(ui, event)
+        break
       case 'reloaded':
         void warnReloaded(ui, event.error)
     }
@@ -255,6 +277,20 @@ function warnState(ui: Ui, { app, name, version, digest, to, cause }: StateChang
   if (TOLD.has(to) || ui.io.signal.aborted) return
   const what = `${safeText(app)}  ${safeText(name)} ${safeText(version)} ${digest.slice(0, 19)}: ${safeText(cause)}`
   ui.warn(`${ui.talk.dim(to.padEnd(8))} ${what}`)
+}
+
+async function warnCertificate(ui: Ui, { certificate, kept, findings }: HostEvent & { type: 'certificate' }) {
+  const { files, names, validTo } = certificate
+  const file = safeText(ui.name(files.cert))
+  const lines = await renderFindings(findings, NO_SUBJECT, ui.talk)
+  const until = validTo.toISOString().slice(0, 10)
+  if (kept)
+    ui.warn(`${ui.talk.red('refused')}  ${file}: the certificate before, until ${until}, stays in force`, ...lines)
+  else
+    ui.warn(
+      `${ui.talk.green('tls')}      ${file}  ${(files.hosts ?? names).map(safeText).join(', ')}  until ${until}`,
+      ...lines,
+    )
 }
 
 async function warnReloaded(ui: Ui, error: ZappError | undefined): Promise<void> {

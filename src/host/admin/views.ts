@@ -5,8 +5,9 @@ import { residentBytes } from './resident.ts'
 
 /** What the API tells of the host. */
 export function hostView(host: Host, about: { version: string }) {
-  const { address, ready, since } = host
-  return { version: about.version, node: process.versions.node, urls: [address.url], ready, since }
+  const { listeners, ready, since } = host
+  const urls = listeners.flatMap(({ url, isRedirect }) => (isRedirect ? [] : [url]))
+  return { version: about.version, node: process.versions.node, urls, ready, since }
 }
 
 /** What the API tells of an app: its view, where to find it, and the memory of its processes. */

@@ -15,8 +15,9 @@ export interface RequestServerOptions {
   /**
    * @param path decoded, begins with "/"
    * @param host as it was sent, in lower case
+   * @param req its target in origin form
    */
-  readonly find: (path: string, method: string, host: string | undefined) => Found<Answers>
+  readonly find: (path: string, method: string, host: string | undefined, req: IncomingMessage) => Found<Answers>
   readonly log: (record: AccessRecord) => void
   /** Of proxies, which may say who the client is. Default: nobody may. */
   readonly trust?: Trust | undefined
@@ -208,7 +209,7 @@ export class RequestServer {
     const checked = checkRequest(req, id)
     // After a request that is not sound nothing on its connection can be trusted to be one.
     if (!('path' in checked)) return { ...checked, headers: { ...checked.headers, Connection: 'close' } }
-    return this.#options.find(checked.path.decoded || '/', req.method ?? '', req.headers.host?.toLowerCase())
+    return this.#options.find(checked.path.decoded || '/', req.method ?? '', req.headers.host?.toLowerCase(), req)
   }
 
   #follow(res: ServerResponse, asked: Asked): void {

@@ -6,6 +6,8 @@ import { placed } from '../../format/manifest-parse.ts'
 import type { Broken } from '../../format/manifest-rule.ts'
 import { findMisshapes } from '../../format/manifest-shape.ts'
 import { parseNetwork } from '../front/client.ts'
+import { placeOfAddress } from '../front/listen-address.ts'
+import { toAddress } from './listen-settings.ts'
 import { type SettingsSource, settingsSchema } from './settings-schema.ts'
 
 /** A settings file that passed every check. */
@@ -33,7 +35,7 @@ export async function readSettings(file: string): Promise<HostSettings> {
 
 type Rule = Pick<Broken, 'code' | 'at' | 'target' | 'expected' | 'got'>
 
-function brokenRules({ apps = {}, hosts = {}, proxies = [] }: SettingsSource): Rule[] {
+function brokenRules({ apps = {}, hosts = {}, proxies = [], listen = {} }: SettingsSource): Rule[] {
   const strangers = proxies.flatMap((got, index): Rule[] => {
     const expected = 'an address or a network like "10.0.0.0/8"'
     if (parseNetwork(got)) return []
@@ -63,7 +65,21 @@ function brokenRules({ apps = {}, hosts = {}, proxies = [] }: SettingsSource): R
         : [{ code: 'MANIFEST_VALUE', at, target: 'value', expected: 'a name of one host only', got: alias }]
     }),
   )
-  return [...strangers, ...secrets, ...aliases]
+  return [...strangers, ...secrets, ...aliases, ...brokenListeners(listen)]
+}
+
+function brokenListeners(listen: NonNullable<SettingsSource['listen']>): Rule[] {
+  const rule = { code: 'MANIFEST_VALUE', target: 'value' } as const
+  const places: string[] = []
+  return [listen].flat().flatMap((source, index): Rule[] => {
+    const at = Array.isArray(listen) ? ['listen', index] : ['listen']
+    const place = placeOfAddress(toAddress(source, undefined))
+    const isNew = !places.includes(place)
+    places.push(place)
+    if (!isNew) return [{ ...rule, at, expected: 'another address than those before it', got: place }]
+    if (!source.tls || !source.redirect) return []
+    return [{ ...rule, at: [...at, 'redirect'], target: 'key', expected: 'without "tls" beside it', got: 'both' }]
+  })
 }
 
 async function bytesOf(file: string): Promise<Uint8Array> {

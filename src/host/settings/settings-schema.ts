@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as v from '../../format/manifest-values.ts'
 import { ACCESS_FORMATS } from '../access-log.ts'
+import { addressSchema, listenSchema } from './listen-schema.ts'
 
 const { documented, optional } = v
 
@@ -74,15 +75,6 @@ const logs = z.strictObject({
   ),
 })
 
-const port = () => z.int({ error: PORT }).min(0, { error: PORT }).max(65_535, { error: PORT })
-const PORT = 'a port from 0 to 65535'
-
-const address = (usual: number) =>
-  z.strictObject({
-    host: optional(z.string().min(1, { error: 'an address' }), 'The address.', { default: '127.0.0.1' }),
-    port: optional(port(), 'The port; 0 takes any free one.', { default: usual }),
-  })
-
 export const settingsSchema = documented(
   z.strictObject({
     $schema: optional(z.string(), 'Where editors find the schema of this file.'),
@@ -93,14 +85,17 @@ export const settingsSchema = documented(
         example: ['/srv/apps'],
       },
     ),
-    listen: optional(address(8080), 'Where apps are served. The command line wins. Read when the host starts.'),
+    listen: optional(
+      listenSchema,
+      'Where apps are served: an address, or several. --host, --port and --tls-cert win. Listeners that are the same after SIGHUP are not touched.',
+    ),
     admin: optional(
-      address(8081),
+      addressSchema(8081),
       'Where administrators reach the host with a browser, besides the socket in its state folder. The command line wins. Read when the host starts.',
     ),
     proxies: optional(
       z.array(z.string().min(1, { error: 'an address or a network' })),
-      'Addresses and networks of the proxies in front, which may say who the client is: X-Forwarded-For, X-Forwarded-Proto, X-Request-Id. Nobody else may. Read when the host starts.',
+      'Addresses and networks of the proxies in front, which may say who the client is: X-Forwarded-For, X-Forwarded-Proto, X-Request-Id. Nobody else may. Connections that were open before SIGHUP stay what they were.',
       { example: ['127.0.0.1', '10.0.0.0/8'] },
     ),
     hosts: optional(

@@ -1,0 +1,46 @@
+import { resolve } from 'node:path'
+import type { ListenAddress } from '../front/listen-address.ts'
+import type { ServeOptions } from '../serve-options.ts'
+import type { ListenSource } from './listen-schema.ts'
+import type { HostSettings } from './read-settings.ts'
+
+type Given = Pick<ServeOptions, 'host' | 'port' | 'tls'>
+
+/** Where to listen: at what the command line says, else at what the file says, else on 127.0.0.1:8080. */
+export function listenAddresses(settings: HostSettings | undefined, { host, port, tls }: Given): ListenAddress[] {
+  const sources = listed(settings?.listen ?? {})
+  if (host === undefined && port === undefined && !tls) return sources.map((source) => toAddress(source, settings))
+  const [only = {}, other] = sources
+  const base = other ? {} : toAddress(only, settings)
+  const given = { ...base, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
+  return [{ ...toAddress({}, undefined), ...(tls && { port: TLS_PORT }), ...given, ...(tls && { tls: [tls] }) }]
+}
+
+const PORT = 8080
+const TLS_PORT = 8443
+
+/** @param settings of the file that it stands in */
+export function toAddress(
+  { host, port, tls, redirect }: ListenSource,
+  settings: HostSettings | undefined,
+): ListenAddress {
+  const within = (path: string) => resolve(settings?.folder ?? '', path)
+  return {
+    host: host ?? '127.0.0.1',
+    port: port ?? (tls ? TLS_PORT : PORT),
+    ...(tls && {
+      tls: listed(tls).map(({ cert, key, hosts }) => ({
+        cert: within(cert),
+        key: within(key),
+        ...(hosts && { hosts }),
+      })),
+    }),
+    ...(redirect && {
+      redirect: { port: redirect.port ?? 443, ...(redirect.webroot && { webroot: within(redirect.webroot) }) },
+    }),
+  }
+}
+
+function listed<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T]
+}
