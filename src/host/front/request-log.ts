@@ -1,10 +1,9 @@
-import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { AccessRecord } from '../access-log.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Reply } from '../reply.ts'
 import { peerOf } from './client.ts'
+import type { Asked } from './served-connection.ts'
 
 export type Answers = Pick<Deployment, 'handle' | 'upgrade'>
 
@@ -18,38 +17,22 @@ export interface FoundApp {
 
 const NO_APP: FoundApp = { id: '-', version: '' }
 
-/** A request that is being answered. */
-export interface Asked {
-  readonly req: IncomingMessage
-  /** As it was sent. */
-  readonly target: string
-  readonly id: string
-  readonly found: Found<Answers>
-  /** Of the wall clock, ms since 1970. */
-  readonly time: number
-  /** Of the clock that nobody sets, ms. */
-  readonly start: number
-  readonly peer: string
-}
-
 /** Makes a record of each request when it is over. */
 export class RequestLog {
   readonly #log: (record: AccessRecord) => void
-  /** Bytes that each connection had sent when its last response was over. */
-  readonly #sent = new WeakMap<Duplex, number>()
 
   constructor(log: (record: AccessRecord) => void) {
     this.#log = log
   }
 
-  answered({ req, target, id, found, time, start, peer }: Asked, status: number, aborted: boolean): void {
+  answered({ req, connection, target, id, found, time, start, peer }: Asked, status: number, aborted: boolean): void {
     const { socket, method = '-', httpVersion, headers } = req
     const { referer = '', 'user-agent': userAgent = '' } = headers
     const { id: app, version } = 'deployment' in found ? found.app : NO_APP
     const ms = performance.now() - start
     const sent = socket.bytesWritten
-    const bytes = sent - (this.#sent.get(socket) ?? 0)
-    this.#sent.set(socket, sent)
+    const bytes = sent - connection.sent
+    connection.sent = sent
     const answer = { status, bytes, ms, app, version, aborted }
     this.#log({ time, peer, method, target, httpVersion, ...answer, id, referer, userAgent })
   }

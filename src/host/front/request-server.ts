@@ -9,7 +9,8 @@ import { actAs, clientBehind, isRequestId, newRequestId, peerOf, type Trust } fr
 import { stopReading } from './connection.ts'
 import { idleOf } from './idle.ts'
 import { forget, leaveAt, requestBytes } from './leave.ts'
-import { type Answers, type Asked, type Found, RequestLog } from './request-log.ts'
+import { type Answers, type Found, RequestLog } from './request-log.ts'
+import { type Asked, ServedConnection } from './served-connection.ts'
 
 export interface RequestServerOptions {
   /**
@@ -55,28 +56,14 @@ export class RequestServer {
   readonly #server: Server
   readonly #options: RequestServerOptions
   readonly #log: RequestLog
-  readonly #sockets = new Set<Socket>()
-  /** Connections whose first bytes somebody else has read. */
-  readonly #begun = new WeakSet<Duplex>()
-  readonly #running = new Map<ServerResponse, Asked>()
-  readonly #upgraded = new Set<Duplex>()
+  readonly #connections = new Map<Duplex, ServedConnection>()
   readonly #leaving = new WeakSet<IncomingMessage>()
-  /** Connections of trusted proxies, whose addresses they have only here. */
-  readonly #proxies = new WeakMap<Duplex, string>()
-  /** Status that went out over an app's head, because the body of its request was none. */
-  readonly #refused = new WeakMap<Duplex, number>()
-  /** One for all: called with the response that has closed. */
-  readonly #onClose: (this: ServerResponse) => void
   #phase: 'open' | 'leaving' | 'closing' = 'open'
   #onEmpty = () => {}
 
   constructor(options: RequestServerOptions) {
     this.#options = options
     this.#log = new RequestLog(options.log)
-    const ended = (res: ServerResponse) => this.#ended(res)
-    this.#onClose = function () {
-      ended(this)
-    }
     // Host is judged with all the rest, so that its refusal is logged with all the rest.
     const ours = { requireHostHeader: false, insecureHTTPParser: false, shouldUpgradeCallback: isWebSocket }
     this.#server = createServer({ ...LIMITS, ...ours })
@@ -100,11 +87,13 @@ export class RequestServer {
 
   /** Takes a connection that is not being read. @param bytes what was read of it */
   adopt(socket: Socket, bytes: Buffer): void {
-    if (bytes.length > 0) this.#begun.add(socket)
     // Of stopReading().
     Reflect.deleteProperty(socket, '_read')
     this.#server.emit('connection', socket)
-    if (bytes.length > 0) socket.unshift(bytes)
+    if (bytes.length > 0) {
+      this.#of(socket).begun = true
+      socket.unshift(bytes)
+    }
     socket.resume()
   }
 
@@ -117,8 +106,8 @@ export class RequestServer {
   /** Resolves when the last connection has ended or left. Running requests go on, what is idle ends. */
   close(): Promise<void> {
     this.#phase = 'closing'
-    for (const res of this.#running.keys()) if (!res.headersSent) res.setHeader('Connection', 'close')
-    for (const socket of this.#upgraded) socket.end()
+    for (const res of this.#running()) if (!res.headersSent) res.setHeader('Connection', 'close')
+    for (const { socket, upgraded } of this.#connections.values()) if (upgraded) socket.end()
     this.#endIdle()
     return this.#empty()
   }
@@ -135,23 +124,25 @@ export class RequestServer {
 
   /** Ends every connection: streams of events and upgraded ones in their own way, others in the middle of what they do. */
   cut(): void {
-    for (const res of this.#running.keys()) if (isEventStream(res)) res.end()
-    for (const socket of this.#sockets) {
-      if (this.#upgraded.has(socket)) socket.end(() => socket.destroy())
+    for (const res of this.#running()) if (isEventStream(res)) res.end()
+    for (const { socket, upgraded } of this.#connections.values()) {
+      if (upgraded) socket.end(() => socket.destroy())
       else socket.destroySoon()
     }
   }
 
   /** Ends every connection, whatever it is doing. */
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const { socket } of this.#connections.values()) socket.destroy()
   }
 
   #connection(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#forget(socket))
     const { leaves, trust } = this.#options
-    if (trust?.(peerOf(socket))) this.#proxies.set(socket, peerOf(socket))
+    // A request that is replayed comes as a connection of its own.
+    if (!this.#connections.has(socket)) {
+      this.#connections.set(socket, new ServedConnection(socket, (peer) => trust?.(peer) ?? false))
+      socket.once('close', () => this.#forget(socket))
+    }
     if (!leaves) return
     leaveAt(socket, (req) => {
       if (this.#phase !== 'leaving' && !leaves(req)) return false
@@ -160,20 +151,25 @@ export class RequestServer {
     })
   }
 
+  /** Of a connection that has not been forgotten: while a request on it runs. */
+  #of(socket: Duplex): ServedConnection {
+    return this.#connections.get(socket) as ServedConnection
+  }
+
+  #running(): ServerResponse[] {
+    return [...this.#connections.values()].flatMap(({ running }) => running)
+  }
+
   #forget(socket: Socket): void {
-    this.#sockets.delete(socket)
-    if (this.#sockets.size === 0) this.#onEmpty()
+    this.#connections.delete(socket)
+    if (this.#connections.size === 0) this.#onEmpty()
   }
 
   #empty(): Promise<void> {
     return new Promise((resolve) => {
       this.#onEmpty = resolve
-      if (this.#sockets.size === 0) resolve()
+      if (this.#connections.size === 0) resolve()
     })
-  }
-
-  #isSilent(socket: Socket): boolean {
-    return socket.bytesRead === 0 && !this.#begun.has(socket)
   }
 
   #request(req: IncomingMessage, res: ServerResponse): void {
@@ -190,18 +186,18 @@ export class RequestServer {
   }
 
   #ask(req: IncomingMessage): Asked {
+    const connection = this.#of(req.socket)
     const target = req.url ?? ''
     const [time, start] = [Date.now(), performance.now()]
-    const id = this.#identify(req)
-    return { req, target, id, found: this.#find(req, id), time, start, peer: peerOf(req.socket) }
+    const id = connection.isProxy ? this.#identify(req, connection) : newRequestId()
+    const peer = connection.isProxy ? peerOf(req.socket) : connection.peer
+    return { req, connection, target, id, found: this.#find(req, id), time, start, peer }
   }
 
-  /** Whose request it is, as far as a proxy may say so. Proxies send one after the other. @returns its id */
-  #identify(req: IncomingMessage): string {
-    const proxy = this.#proxies.get(req.socket)
-    if (proxy === undefined || !this.#options.trust) return newRequestId()
+  /** Whose request it is, as a proxy says. Proxies send one after the other. @returns its id */
+  #identify(req: IncomingMessage, { peer, socket }: ServedConnection): string {
     const { 'x-forwarded-proto': scheme, 'x-request-id': id } = req.headers
-    actAs(req.socket, clientBehind(proxy, req, this.#options.trust), scheme === 'https')
+    actAs(socket, clientBehind(peer, req, this.#options.trust as Trust), scheme === 'https')
     return typeof id === 'string' && isRequestId(id) ? id : newRequestId()
   }
 
@@ -213,23 +209,21 @@ export class RequestServer {
   }
 
   #follow(res: ServerResponse, asked: Asked): void {
-    this.#running.set(res, asked)
-    res.on('close', this.#onClose)
+    asked.connection.running.push(res)
+    const ended = () => this.#ended(res, asked)
+    // Not `once`, which costs more; it happens once.
+    res.on('close', ended)
     // A pipelined response that still waits for its turn is not told when the connection ends.
-    if (res.socket === null) asked.req.socket.once('close', () => this.#ended(res))
+    if (res.socket === null) asked.req.socket.once('close', ended)
   }
 
   /** Logs a request when its response has ended, in whatever way. */
-  #ended(res: ServerResponse): void {
-    const asked = this.#running.get(res)
-    if (!asked) return
-    this.#running.delete(res)
-    const refused = this.#refused.get(asked.req.socket)
-    this.#log.answered(
-      asked,
-      res.headersSent ? res.statusCode : (refused ?? 0),
-      !res.writableFinished && refused === undefined,
-    )
+  #ended(res: ServerResponse, asked: Asked): void {
+    const { connection } = asked
+    if (!connection.over(res)) return
+    const { refused } = connection
+    const status = res.headersSent ? res.statusCode : (refused ?? 0)
+    this.#log.answered(asked, status, !res.writableFinished && refused === undefined)
     // The connection turns idle after this event.
     if (this.#phase === 'closing') setImmediate(() => this.#endIdle())
     if (this.#phase === 'leaving') setImmediate(() => this.#dismissIdle())
@@ -237,32 +231,31 @@ export class RequestServer {
 
   /** Node's parser is off this connection: from here on it is ours or the app's. */
   #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const connection = this.#of(socket)
     if (this.#leaving.has(req)) {
-      this.#leaveWith(req, socket as Socket, head)
+      this.#leaveWith(req, connection, head)
       return
     }
     socket.on('error', () => socket.destroy())
     // An earlier response is not finished: whatever is written now would land in the middle of it.
-    if (this.#runningOn(socket).length > 0) {
+    if (connection.running.length > 0) {
       socket.destroy()
     } else if (req.method === 'CONNECT' || isWebSocket(req)) {
-      this.#switchProtocol(req, socket, head)
+      this.#switchProtocol(req, connection, head)
     } else {
-      this.#begun.add(socket)
+      connection.begun = true
       replayWithoutUpgrade(this.#server, req, socket, head)
     }
   }
 
-  #switchProtocol(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #switchProtocol(req: IncomingMessage, connection: ServedConnection, head: Buffer): void {
+    const { socket } = connection
     const asked = this.#ask(req)
     const { found } = asked
     const status = watchStatus(socket)
-    socket.once('close', () => {
-      this.#upgraded.delete(socket)
-      this.#log.answered(asked, status(), false)
-    })
+    socket.once('close', () => this.#log.answered(asked, status(), false))
     if ('deployment' in found) {
-      this.#upgraded.add(socket)
+      connection.upgraded = true
       found.deployment.upgrade(req, socket, head)
     } else {
       endWith(socket, found)
@@ -282,22 +275,24 @@ export class RequestServer {
    * it is idle as soon as the app has written everything.
    */
   #forIdle(work: (socket: Socket) => void): void {
+    const all = [...this.#connections.values()]
     // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
-    const silent = [...this.#sockets].filter((socket) => this.#isSilent(socket))
-    for (const socket of [...idleOf(this.#server, this.#sockets), ...silent]) {
+    const silent = all.filter(({ isSilent }) => isSilent).map(({ socket }) => socket)
+    const sockets = all.map(({ socket }) => socket)
+    for (const socket of [...idleOf(this.#server, sockets), ...silent]) {
       if (socket.writableLength === 0) work(socket)
       else socket.once('drain', () => setImmediate(() => this.#forIdle(work)))
     }
   }
 
   /** A request for somebody else goes, with all that came behind it, when the answers before it are sent. */
-  #leaveWith(req: IncomingMessage, socket: Socket, head: Buffer): void {
+  #leaveWith(req: IncomingMessage, { socket, running }: ServedConnection, head: Buffer): void {
     const bytes = Buffer.concat([requestBytes(req), head, stopReading(socket)])
     // The parser, which is gone, did so: an answer that the client is slow to take waits for it.
-    socket.on('drain', () => this.#runningOn(socket)[0]?.emit('drain'))
+    socket.on('drain', () => running[0]?.emit('drain'))
     const go = () => {
       if (socket.destroyed) return
-      const last = this.#runningOn(socket).at(-1)
+      const last = running.at(-1)
       if (last) last.once('close', () => setImmediate(go))
       else this.#dismiss(socket, bytes)
     }
@@ -312,8 +307,9 @@ export class RequestServer {
   }
 
   #notARequest(error: NodeJS.ErrnoException, socket: Socket): void {
-    const nobodyIsThere = error.code === 'ECONNRESET' || !socket.writable || this.#isSilent(socket)
-    const [first, ...others] = this.#runningOn(socket)
+    const connection = this.#connections.get(socket)
+    const nobodyIsThere = error.code === 'ECONNRESET' || !socket.writable || !connection || connection.isSilent
+    const [first, ...others] = connection?.running ?? []
     // An answer now may only be to a request that broke off in its own body; else it would be taken for that of another.
     const mayAnswer = !first || (others.length === 0 && !first.req.complete && !first.headersSent)
     if (nobodyIsThere || !mayAnswer) {
@@ -322,15 +318,11 @@ export class RequestServer {
     }
     const reply = PARSER_ERRORS[error.code ?? ''] ?? refusal(400, 'This is not an HTTP/1.1 request.')
     if (first) {
-      this.#refused.set(socket, reply.status)
+      connection.refused = reply.status
       endWith(socket, reply)
     } else {
       this.refuse(socket, reply)
     }
-  }
-
-  #runningOn(socket: Duplex): ServerResponse[] {
-    return [...this.#running.keys()].filter((res) => res.req.socket === socket)
   }
 }
 
