@@ -1,29 +1,37 @@
 /**
- * WSGI apps that say hello, plain and in Flask: `python -m zapp serve` and `zapp serve` beside gunicorn (sync and gthread), two
- * processes each, in one run. Only the ratios mean something: the figures change with the machine and its other work.
+ * WSGI apps that say hello, plain and in Flask: `zapp serve` and `python -m zapp serve` beside gunicorn, uWSGI and Apache's
+ * mod_wsgi, in one run. Only the ratios mean something: the figures change with the machine and its other work; what a
+ * request takes of the processor changes least.
  *
- *   npm run build && node bench/wsgi.js [--rounds 5] [--python /usr/bin/python3]
+ *   npm run build && node bench/wsgi.js [--rounds 5] [--only Flask] [--python /usr/bin/python3]
  *
- * Needs `wrk`, and a Python with gunicorn and Flask (Debian: gunicorn, python3-flask); what is missing is left out. 32
- * connections; no access log, as gunicorn has none. The servers take turns, a second each, and the median of the rounds
- * counts.
+ * Needs `wrk` and Linux, and Debian's gunicorn, python3-flask, uwsgi-plugin-python3, apache2 and libapache2-mod-wsgi-py3; what
+ * is missing is left out. Two processes of four threads for everyone (gunicorn sync has one), 32 connections, and no
+ * access log but where it says so. The servers take turns, a second each, and the median of the rounds counts.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { cpuTime } from './helpers/cpu-time.js'
 
 const run = promisify(execFile)
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, python: { type: 'string', default: '/usr/bin/python3' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    python: { type: 'string', default: '/usr/bin/python3' },
+  },
 })
 const PROCESSES = '2'
 const THREADS = '4'
+const CONNECTIONS = 32
+const MODULES = '/usr/lib/apache2/modules'
 
 /** The same module for everyone: `application` in hello_app.py. @type {Record<string, string>} */
 const APPS = {
@@ -41,23 +49,59 @@ def hello():
 `,
 }
 
-/** @type {Record<string, (folder: string, port: number) => string[]>} Commands. */
+/**
+ * @typedef {{ needs?: () => boolean, path?: string, start: (folder: string, port: number) => string[] | Promise<string[]> }} Server
+ * @type {Record<string, Server>} Commands.
+ */
 const SERVERS = {
-  'python -m zapp serve': (folder, port) => [
-    ...[values.python, '-m', 'zapp', 'serve', join(folder, 'hello.zapp'), '--port', `${port}`, '--quiet'],
-    ...['--processes', PROCESSES, '--threads', THREADS, '--cache', join(folder, 'cache')],
-  ],
-  'zapp serve': (folder, port) => [
-    ...[
-      process.execPath,
-      fileURLToPath(new URL('../bin/zapp.js', import.meta.url)),
-      'serve',
-      join(folder, 'hello.zapp'),
+  'zapp serve': { start: (folder, port) => zapp(folder, port, 'apps/hello.zapp', ['--access-log', 'off']) },
+  'zapp serve, with its access log': { start: (folder, port) => zapp(folder, port, 'apps/hello.zapp', []) },
+  'zapp serve, a folder': {
+    path: '/hello/',
+    start: (folder, port) => zapp(folder, port, 'apps', ['--access-log', 'off', '--state', join(folder, 'state')]),
+  },
+  'python -m zapp serve': {
+    start: (folder, port) => [
+      ...[values.python, '-m', 'zapp', 'serve', join(folder, 'apps/hello.zapp'), '--port', `${port}`, '--quiet'],
+      ...['--processes', PROCESSES, '--threads', THREADS, '--cache', join(folder, 'cache')],
     ],
-    ...['--port', `${port}`, '--cache', join(folder, 'node-cache'), '--data', join(folder, 'data')],
-  ],
-  'gunicorn sync': (folder, port) => gunicorn(folder, port, []),
-  'gunicorn gthread': (folder, port) => gunicorn(folder, port, ['--worker-class', 'gthread', '--threads', THREADS]),
+  },
+  'gunicorn sync': { needs: () => has('gunicorn'), start: (folder, port) => gunicorn(folder, port, []) },
+  'gunicorn gthread': {
+    needs: () => has('gunicorn'),
+    start: (folder, port) => gunicorn(folder, port, ['--worker-class', 'gthread', '--threads', THREADS]),
+  },
+  uWSGI: {
+    needs: () => runs('uwsgi', '--version'),
+    start: (folder, port) => [
+      ...['uwsgi', '--plugin', 'python3', '--http-socket', `127.0.0.1:${port}`, '--master', '--die-on-term'],
+      ...[
+        '--processes',
+        PROCESSES,
+        '--threads',
+        THREADS,
+        '--disable-logging',
+        '--chdir',
+        folder,
+        '--module',
+        'hello_app',
+      ],
+    ],
+  },
+  'mod_wsgi embedded': { needs: hasModWsgi, start: (folder, port) => apache(folder, port, false) },
+  'mod_wsgi daemon': { needs: hasModWsgi, start: (folder, port) => apache(folder, port, true) },
+}
+
+/** @param {string} folder @param {number} port @param {string} what @param {string[]} options */
+function zapp(folder, port, what, options) {
+  const own = ['--cache', join(folder, 'node-cache'), '--data', join(folder, 'data'), '--port', `${port}`, ...options]
+  return [
+    process.execPath,
+    fileURLToPath(new URL('../bin/zapp.js', import.meta.url)),
+    'serve',
+    join(folder, what),
+    ...own,
+  ]
 }
 
 /** @param {string} folder @param {number} port @param {string[]} options */
@@ -66,18 +110,49 @@ function gunicorn(folder, port, options) {
   return [values.python, '-m', 'gunicorn', '--log-level', 'error', ...own, 'hello_app:application']
 }
 
+/** As `zapp emit mod_wsgi` has it, but with the app itself where that names the loader. @param {string} folder @param {number} port @param {boolean} daemon */
+async function apache(folder, port, daemon) {
+  const file = join(folder, `apache-${daemon ? 'daemon' : 'embedded'}.conf`)
+  const modules = [daemon ? 'mpm_event' : 'mpm_worker', 'authz_core', 'wsgi'].map(
+    (name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`,
+  )
+  const group = daemon ? 'hello' : '%{GLOBAL}'
+  const lines = [
+    ...modules,
+    process.getuid?.() === 0 ? 'User www-data\nGroup www-data' : '',
+    `ServerRoot ${folder}\nDefaultRuntimeDir ${folder}\nPidFile ${file}.pid\nErrorLog ${folder}/error.log`,
+    `ServerName localhost\nListen 127.0.0.1:${port}\nMaxKeepAliveRequests 0\nWSGISocketPrefix ${file}`,
+    // A thread for each connection: with fewer it often stands still. In front of daemons it has as many as it likes.
+    daemon
+      ? ''
+      : `ServerLimit ${PROCESSES}\nStartServers ${PROCESSES}\nMaxRequestWorkers ${CONNECTIONS}\nMaxSpareThreads ${CONNECTIONS}`,
+    daemon ? '' : `ThreadsPerChild ${CONNECTIONS / Number(PROCESSES)}\nMinSpareThreads 1`,
+    daemon ? `WSGIDaemonProcess hello processes=${PROCESSES} threads=${THREADS} lang=C.UTF-8 locale=C.UTF-8` : '',
+    `WSGIScriptAlias / ${folder}/hello_app.py process-group=${group} application-group=%{GLOBAL}`,
+    `<Directory ${folder}>\nRequire all granted\nWSGIPassAuthorization On\n</Directory>`,
+  ]
+  await writeFile(file, `${lines.join('\n')}\n`)
+  return ['apache2', '-f', file, '-DFOREGROUND']
+}
+
 /** @param {string} folder @param {string} source */
 async function write(folder, source) {
   const { compress } = await dist('archive/compress.js')
   const { writeArchive } = await dist('archive/writer.js')
   const entry = { type: 'wsgi', app: 'hello_app:application' }
   const workers = { processes: Number(PROCESSES), threads: Number(THREADS) }
-  const manifest = { zapp: 1, name: 'hello', version: '1.0.0', entry, workers }
+  // Apache's processes are another user's.
+  await chmod(folder, 0o755)
   await writeFile(join(folder, 'hello_app.py'), source)
-  await writeArchive(join(folder, 'hello.zapp'), async (/** @type {any} */ writer) => {
-    await writer.text('zapp.json', Buffer.from(JSON.stringify(manifest)))
-    await writer.file({ path: 'hello_app.py', mode: 0o644, ...compress(Buffer.from(source), true) })
-  })
+  await mkdir(join(folder, 'apps'))
+  // Where there are two apps, the host has to look where a connection goes.
+  for (const name of ['hello', 'other']) {
+    const manifest = { zapp: 1, name, version: '1.0.0', entry, workers }
+    await writeArchive(join(folder, 'apps', `${name}.zapp`), async (/** @type {any} */ writer) => {
+      await writer.text('zapp.json', Buffer.from(JSON.stringify(manifest)))
+      await writer.file({ path: 'hello_app.py', mode: 0o644, ...compress(Buffer.from(source), true) })
+    })
+  }
 }
 
 /** @param {string} path */
@@ -94,56 +169,60 @@ async function freePort() {
   return port
 }
 
-/** Resolves when the app answers. @param {number} port */
-async function answers(port) {
+/** Resolves when the app answers. @param {string} url */
+async function answers(url) {
   for (let tries = 0; tries < 200; tries++) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)
-    if (answer?.ok) return
+    const answer = await fetch(url).catch(() => undefined)
+    if (answer?.ok && (await answer.text()) === 'hello') return
     await sleep(50)
   }
-  throw new Error(`nobody answers on ${port}`)
+  throw new Error(`nobody answers at ${url}`)
 }
 
-/** Requests in a second. @param {number} port */
-async function measure(port) {
-  const { stdout } = await run('wrk', ['-t1', '-c32', '-d1s', `http://127.0.0.1:${port}/`])
+/** One second of requests, and what of the processor they took. @param {string} url @param {number} pid @param {boolean} keepsAlive */
+async function measure(url, pid, keepsAlive) {
+  const before = cpuTime(pid)
+  const headers = keepsAlive ? [] : ['-H', 'Connection: close']
+  const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, '-d1s', ...headers, url])
   if (/Non-2xx/.test(stdout)) throw new Error(stdout)
-  return Number(/Requests\/sec:\s+([0-9.]+)/.exec(stdout)?.[1])
+  const count = Number(/(\d+) requests in/.exec(stdout)?.[1])
+  return {
+    rate: Number(/Requests\/sec:\s+([0-9.]+)/.exec(stdout)?.[1]),
+    micros: ((cpuTime(pid) - before) * 1000) / count,
+  }
 }
 
 /** @param {readonly number[]} values */
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
-/** @param {string} name @param {string} source @param {readonly string[]} names */
-async function compare(name, source, names) {
+/** @param {string} name @param {string} source @param {readonly [string, Server][]} peers */
+async function compare(name, source, peers) {
   const folder = await mkdtemp(join(tmpdir(), 'zapp-bench-'))
   const servers = []
   try {
     await write(folder, source)
-    for (const server of names) {
+    for (const [server, { path = '/', start }] of peers) {
       const port = await freePort()
-      const [program = '', ...args] = SERVERS[server]?.(folder, port) ?? []
+      const [program = '', ...args] = await start(folder, port)
       const PYTHONPATH = fileURLToPath(new URL('../python', import.meta.url))
       const env = { ...process.env, PYTHONPATH, ZAPP_PYTHON: values.python }
-      const child = spawn(program, args, { env, stdio: 'ignore' })
-      servers.push({ server, child, port, rates: /** @type {number[]} */ ([]) })
-      await answers(port)
+      // A session of its own for everyone, as the host gives to its workers: Linux divides its time by sessions.
+      const child = spawn(program, args, { env, stdio: 'ignore', detached: true })
+      const url = `http://127.0.0.1:${port}${path}`
+      servers.push({ server, child, url })
+      await answers(url)
     }
-    // The first round warms up and does not count.
-    for (let round = 0; round <= Number(values.rounds); round++) {
-      for (const { port, rates } of servers) {
-        const rate = await measure(port)
-        if (round > 0) rates.push(rate)
+    for (const keepsAlive of [true, false]) {
+      const results = servers.map(() => /** @type {Awaited<ReturnType<typeof measure>>[]} */ ([]))
+      // The first round warms up and does not count.
+      for (let round = 0; round <= Number(values.rounds); round++) {
+        for (const [i, { child, url }] of servers.entries()) {
+          const result = await measure(url, child.pid ?? 0, keepsAlive)
+          if (round > 0) results[i]?.push(result)
+        }
       }
+      print(`${name}, ${keepsAlive ? 'kept alive' : 'a connection for each request'}`, servers, results)
     }
-    const zapp = median(servers[0]?.rates ?? [])
-    console.log(`\n${name}, ${PROCESSES} processes`)
-    console.table(
-      servers.map(({ server, rates }) => {
-        const rate = median(rates)
-        return { server, 'requests/s': Math.round(rate), '÷ first': Number((rate / zapp).toFixed(2)) }
-      }),
-    )
   } finally {
     for (const { child } of servers) {
       const ended = once(child, 'close')
@@ -154,14 +233,44 @@ async function compare(name, source, names) {
   }
 }
 
-/** @param {string} module */
-function has(module) {
-  const found = spawnSync(values.python, ['-c', `import ${module}`]).status === 0
-  if (!found) console.log(`${values.python} has no ${module}: left out`)
-  return found
+/** @param {string} title @param {readonly { server: string }[]} servers @param {readonly { rate: number, micros: number }[][]} results */
+function print(title, servers, results) {
+  const rows = servers.map(({ server }, i) => {
+    const result = results[i] ?? []
+    return { server, rate: median(result.map(({ rate }) => rate)), micros: median(result.map(({ micros }) => micros)) }
+  })
+  const [first] = rows
+  console.log(`\n${title}`)
+  console.table(
+    rows.map(({ server, rate, micros }) => ({
+      server,
+      'requests/s': Math.round(rate),
+      '÷ first': Number((rate / (first?.rate ?? 0)).toFixed(2)),
+      'CPU µs/request': Math.round(micros),
+    })),
+  )
 }
 
-const names = Object.keys(SERVERS).filter((name) => !name.startsWith('gunicorn') || has('gunicorn'))
+/** @param {string} module */
+function has(module) {
+  return runs(values.python, '-c', `import ${module}`)
+}
+
+/** @param {string} program @param {string[]} args */
+function runs(program, ...args) {
+  return spawnSync(program, args).status === 0
+}
+
+function hasModWsgi() {
+  return runs('test', '-e', `${MODULES}/mod_wsgi.so`)
+}
+
+const peers = Object.entries(SERVERS).filter(([name, { needs = () => true }]) => {
+  const found = needs()
+  if (!found) console.log(`${name} is not on this machine: left out`)
+  return found
+})
 for (const [name, source] of Object.entries(APPS)) {
-  if (name !== 'Flask' || has('flask')) await compare(name, source, names)
+  if (values.only && name !== values.only) continue
+  if (name !== 'Flask' || has('flask')) await compare(name, source, peers)
 }

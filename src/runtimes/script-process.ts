@@ -8,16 +8,14 @@ import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
 export interface ScriptSpec {
   readonly file: string
   readonly cwd: string
-  /** Besides what the launcher has. */
-  readonly variables: Readonly<Record<string, string>>
+  /** All that it gets. */
+  readonly env: Readonly<Record<string, string>>
   readonly launcher: Launcher
   readonly pipes: NamedPipes
   /** `pipe`: {@link ScriptProcess.input}. A number: an open file, read from its beginning. */
   readonly body: 'none' | 'pipe' | number
   /** Told every line that it prints on its standard error. */
   readonly onLine: (text: string) => void
-  /** Told the leader of its group. */
-  readonly onStart: (pid: number) => void
 }
 
 /** How a script has ended; undefined: it has closed its output and goes on. */
@@ -30,7 +28,7 @@ const TERM_MS = 2000
 const LAST_LINES = 3
 
 /**
- * One run of a script, in a session of its own, so that it and what it starts can be ended together.
+ * One run of a script, in a process group of its own, so that it and what it starts can be ended together.
  *
  *     running ── exits ──▶ pipes at their end? ── yes ──────────────────────────────────▶ gone
  *        │                      └─ no, grace ──▶ SIGKILL to its group ── silent ──▶ pipes given up
@@ -47,6 +45,7 @@ export class ScriptProcess {
   readonly gone: Promise<void>
   #pid: number | undefined
   readonly #errors: Socket
+  readonly #launcher: Launcher
   readonly #last: string[] = []
   #exit: Exit
   #open = 2
@@ -57,11 +56,12 @@ export class ScriptProcess {
   #givenUp = false
 
   /** @throws what keeps it from being started, where that shows at once */
-  constructor({ file, cwd, variables, launcher, pipes, body, onLine, onStart }: ScriptSpec) {
+  constructor({ file, cwd, env, launcher, pipes, body, onLine }: ScriptSpec) {
     const { near, far } = pipes.open(body === 'pipe')
     this.input = near.input?.on('error', () => {})
     this.output = near.output.on('error', () => {})
     this.#errors = near.errors
+    this.#launcher = launcher
     const closeFar = () => {
       for (const end of far.splice(0)) if (end !== 'ignore') closeSync(end)
     }
@@ -89,7 +89,7 @@ export class ScriptProcess {
     try {
       launcher.start(
         {
-          ...{ file, cwd, variables },
+          ...{ file, cwd, env },
           stdio: [typeof body === 'number' ? body : input, ...outputs],
           paths: [
             typeof body === 'number' ? `/proc/${process.pid}/fd/${body}` : body === 'pipe' ? path : '/dev/null',
@@ -101,7 +101,6 @@ export class ScriptProcess {
             closeFar()
             this.#pid = pid
             holdGroup(pid)
-            onStart(pid)
             if (this.#kill !== undefined) this.#signal('SIGTERM')
           },
           exited: (code, signal) => {
@@ -174,7 +173,10 @@ export class ScriptProcess {
   #gone(): void {
     clearTimeout(this.#timer)
     this.#signal('SIGKILL')
-    if (this.pid !== undefined) letGroupGo(this.pid)
+    if (this.pid !== undefined) {
+      letGroupGo(this.pid)
+      this.#launcher.forget(this.pid)
+    }
     this.#leave()
   }
 

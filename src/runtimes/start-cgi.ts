@@ -19,7 +19,6 @@ import type { Outcome, RunningEntry } from './running-entry.ts'
 import { ScriptProcess } from './script-process.ts'
 import { type Spooled, spoolBody } from './spool-body.ts'
 import { Turns } from './turns.ts'
-import { Watchdog } from './watchdog.ts'
 
 export interface CgiContext {
   readonly manifest: Manifest
@@ -58,8 +57,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
     throw fail('ENTRY_LOAD', name, { module: name, reason: `no pipes for its scripts: ${error.message}` }, error)
   })
   const turns = new Turns(pipes, WAITING_PER_SCRIPT * concurrency)
-  const launcher = await createLauncher(env)
-  const watchdog = new Watchdog()
+  const launcher = await createLauncher()
   const running = new Set<ScriptProcess>()
 
   async function answer(req: MountedRequest, res: ServerResponse): Promise<Outcome> {
@@ -88,8 +86,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
     try {
       const kind = body ? body.file.fd : hasBody(req) ? 'pipe' : 'none'
       process = new ScriptProcess({
-        ...{ file, cwd: dirname(file), variables: meta, launcher, pipes: slot, body: kind },
-        ...{ onLine, onStart: (pid) => watchdog.add(pid) },
+        ...{ file, cwd: dirname(file), env: { ...env, ...meta }, launcher, pipes: slot, body: kind, onLine },
       })
     } catch (error) {
       turns.give(slot)
@@ -132,10 +129,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
         () => turns.give(slot),
         (error: Error) => onLine(`a script fewer can run at once: ${error.message}`),
       )
-      .finally(() => {
-        if (process.pid !== undefined) watchdog.remove(process.pid)
-        running.delete(process)
-      })
+      .finally(() => running.delete(process))
   }
 
   async function supervise(
@@ -184,7 +178,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
     async close() {
       for (const process of running) process.end()
       await Promise.all([...running].map((process) => process.gone.catch(() => {})))
-      await Promise.all([launcher.close(), watchdog.close()])
+      await launcher.close()
       await rm(folder, { recursive: true, force: true })
     },
   }
