@@ -1,85 +1,91 @@
 /**
- * A shell script that says hello over CGI: zapp beside Apache's mod_cgid, a server of node:http that spawns, and what the
- * system takes to start such a script without any server. Only the ratios mean something: the figures change with the
- * machine and its other work.
+ * Scripts that say hello over CGI, in shell, Perl, Python and C: `zapp serve` beside Apache's mod_cgid and a server of
+ * node:http that spawns, and what the system takes to start such a script without any server. Only the ratios mean
+ * something: the figures change with the machine and its other work; what a request takes of the processor changes least.
  *
- *   npm run build && node bench/cgi.js [--rounds 5]
+ *   npm run build && node bench/cgi.js [--rounds 5] [--only sh]
  *
- * Needs `wrk` and Debian's apache2; 8 connections are kept alive. The servers take turns, two seconds each, and the median
- * of the rounds counts.
+ * Needs `wrk`, Linux and Debian's apache2; and a compiler, without which C is left out. 8 connections are kept alive. The
+ * servers take turns, two seconds each, and the median of the rounds counts.
  */
-import { execFile, fork, spawn } from 'node:child_process'
+import { execFile, execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { connect, createServer as createProbe } from 'node:net'
+import { createServer as createProbe } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { cpuTime } from './helpers/cpu-time.js'
 
 const run = promisify(execFile)
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '5' } },
+  options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } },
 })
 
-const SCRIPT = '#!/bin/sh\necho "Content-Type: text/plain"\necho\necho hello\n'
+/** @type {Record<string, string>} */
+const SCRIPTS = {
+  sh: '#!/bin/sh\necho "Content-Type: text/plain"\necho\necho hello\n',
+  perl: '#!/usr/bin/perl\nprint "Content-Type: text/plain\\n\\nhello\\n";\n',
+  python: '#!/usr/bin/python3\nprint("Content-Type: text/plain\\n\\nhello")\n',
+  c: '#include <stdio.h>\nint main(void) { return puts("Content-Type: text/plain\\n\\nhello") < 0; }\n',
+}
 const CONNECTIONS = 8
 const MODULES = '/usr/lib/apache2/modules'
 
-/** @type {Record<string, (folder: string) => unknown>} What a child process serves; it tells its port. */
+/** @type {Record<string, (folder: string, port: number) => Promise<import('node:child_process').ChildProcess>>} */
 const SERVERS = {
-  zapp,
-  'child_process.spawn': bare,
+  'zapp serve': zapp,
+  'child_process.spawn': async (folder, port) => {
+    return fork(fileURLToPath(import.meta.url), ['spawn', folder, `${port}`], { stdio: 'ignore', detached: true })
+  },
+  'Apache mod_cgid': apache,
 }
 
-/** @param {string} folder */
-async function zapp(folder) {
+/** @param {string} folder @param {number} port */
+async function zapp(folder, port) {
   const { compress } = await dist('archive/compress.js')
   const { writeArchive } = await dist('archive/writer.js')
-  const { loadApp } = await dist('index.js')
   const archive = join(folder, 'hello.zapp')
   const manifest = {
     ...{ zapp: 1, name: 'hello', version: '1.0.0' },
     entry: { type: 'cgi', dir: 'cgi-bin', concurrency: CONNECTIONS },
     routes: { '/cgi-bin/*': { entry: 'main', strip: true } },
   }
+  const script = await readFile(join(folder, 'cgi-bin', 'hello'))
   await writeArchive(archive, async (/** @type {any} */ writer) => {
     await writer.text('zapp.json', Buffer.from(JSON.stringify(manifest)))
     await writer.folder('cgi-bin/')
-    await writer.file({ path: 'cgi-bin/hello', mode: 0o755, ...compress(Buffer.from(SCRIPT), true) })
+    await writer.file({ path: 'cgi-bin/hello', mode: 0o755, ...compress(script, true) })
   })
-  const app = await loadApp(archive, { cache: join(folder, 'cache'), data: join(folder, 'data') })
-  process.once('SIGTERM', () => app.close({ graceMs: 0 }).then(() => process.exit()))
-  listen(createServer(app.listener))
+  const cli = fileURLToPath(new URL('../bin/zapp.js', import.meta.url))
+  const folders = ['--cache', join(folder, 'cache'), '--data', join(folder, 'data')]
+  const options = ['serve', archive, '--port', `${port}`, '--access-log', 'off', ...folders]
+  return spawn(process.execPath, [cli, ...options], { stdio: 'ignore', detached: true })
 }
 
-/** No limits, no checks, no environment: what starting a program costs Node. @param {string} folder */
-function bare(folder) {
+/** No limits, no checks, no environment: what starting a program costs Node. @param {string} folder @param {number} port */
+function bare(folder, port) {
   const script = join(folder, 'cgi-bin', 'hello')
-  listen(
-    createServer((_, res) => {
-      const child = spawn(script, { stdio: ['ignore', 'pipe', 'ignore'], env: {} })
-      /** @type {Buffer[]} */
-      const chunks = []
-      child.stdout.on('data', (chunk) => chunks.push(chunk))
-      child.on('close', () => {
-        const output = Buffer.concat(chunks)
-        res.writeHead(200, { 'Content-Type': 'text/plain' })
-        res.end(output.subarray(output.indexOf('\n\n') + 2))
-      })
-    }),
-  )
+  const server = createServer((_, res) => {
+    const child = spawn(script, { stdio: ['ignore', 'pipe', 'ignore'], env: {} })
+    /** @type {Buffer[]} */
+    const chunks = []
+    child.stdout.on('data', (chunk) => chunks.push(chunk))
+    child.on('close', () => {
+      const output = Buffer.concat(chunks)
+      res.writeHead(200, { 'Content-Type': 'text/plain' })
+      res.end(output.subarray(output.indexOf('\n\n') + 2))
+    })
+  })
+  server.listen(port, '127.0.0.1')
 }
 
-/** @param {string} folder @returns {Promise<{ port: number, child: import('node:child_process').ChildProcess }>} */
-async function apache(folder) {
-  const probe = createProbe().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
-  probe.close()
-  await once(probe, 'close')
+/** @param {string} folder @param {number} port */
+async function apache(folder, port) {
   const file = join(folder, 'apache.conf')
   await writeFile(
     file,
@@ -89,18 +95,26 @@ async function apache(folder) {
     ServerName localhost\nListen 127.0.0.1:${port}\nScriptSock ${folder}/cgid\nMaxKeepAliveRequests 0
     ScriptAlias /cgi-bin/ ${folder}/cgi-bin/\n<Directory />\nRequire all granted\n</Directory>\n`,
   )
-  const child = spawn('apache2', ['-f', file, '-DFOREGROUND'], { stdio: ['ignore', 'ignore', 'inherit'] })
-  while (!(await accepts(port))) if (child.exitCode !== null) throw new Error('apache2 did not start')
-  return { port, child }
+  return spawn('apache2', ['-f', file, '-DFOREGROUND'], { stdio: 'ignore', detached: true })
 }
 
-/** @param {number} port @returns {Promise<boolean>} */
-function accepts(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => resolve(true)).on('error', () => setTimeout(resolve, 20, false))
-    socket.on('connect', () => socket.destroy())
-  })
+async function freePort() {
+  const probe = createProbe().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+/** Resolves when the script answers. @param {string} url */
+async function answers(url) {
+  for (let tries = 0; tries < 400; tries++) {
+    const answer = await fetch(url).catch(() => undefined)
+    if (answer?.ok && (await answer.text()) === 'hello\n') return
+    await sleep(50)
+  }
+  throw new Error(`nobody answers at ${url}`)
 }
 
 /** @param {string} path */
@@ -108,67 +122,71 @@ function dist(path) {
   return import(new URL(`../dist/${path}`, import.meta.url).href)
 }
 
-/** @param {import('node:net').Server} server */
-function listen(server) {
-  server.listen(0, '127.0.0.1', () => {
-    process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port)
-  })
+/** Two seconds of requests, and what of the processor they took. @param {string} url @param {number} pid */
+async function measure(url, pid) {
+  const before = cpuTime(pid)
+  const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, '-d2s', url])
+  if (/Non-2xx|Socket errors: .*(read|write) [1-9]/.test(stdout)) throw new Error(stdout)
+  const count = Number(/(\d+) requests in/.exec(stdout)?.[1])
+  return { rate: Number(/Requests\/sec:\s+([0-9.]+)/.exec(stdout)?.[1]), ms: (cpuTime(pid) - before) / count }
 }
 
-/** Requests in a second. @param {number} port */
-async function measure(port) {
-  const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, '-d2s', `http://127.0.0.1:${port}/cgi-bin/hello`])
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout)
-  return Number(/Requests\/sec:\s+([0-9.]+)/.exec(stdout)?.[1])
-}
-
-/** Scripts in a second, as many at once, started by a shell: no server, no HTTP. @param {string} script */
+/** As many scripts at once, started by a shell: no server, no HTTP. @param {string} script */
 async function withoutServer(script) {
+  const before = cpuTime(process.pid)
   const start = performance.now()
-  const loop = `i=0; while [ $i -lt 100 ]; do ${script} >/dev/null; i=$((i+1)); done`
+  const loop = `i=0; while [ $i -lt 50 ]; do ${script} >/dev/null; i=$((i+1)); done`
   await Promise.all(Array.from({ length: CONNECTIONS }, () => run('sh', ['-c', loop])))
-  return (CONNECTIONS * 100) / ((performance.now() - start) / 1000)
+  const count = CONNECTIONS * 50
+  return { rate: count / ((performance.now() - start) / 1000), ms: (cpuTime(process.pid) - before) / count }
 }
 
 /** @param {readonly number[]} numbers */
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
 
-async function compare() {
+/** @param {string} name */
+async function compare(name) {
   const folder = await mkdtemp(join(tmpdir(), 'zapp-bench-'))
   await chmod(folder, 0o755)
   await mkdir(join(folder, 'cgi-bin'))
   const script = join(folder, 'cgi-bin', 'hello')
-  await writeFile(script, SCRIPT)
+  const source = name === 'c' ? join(folder, 'hello.c') : script
+  await writeFile(source, SCRIPTS[name] ?? '')
+  if (name === 'c') execFileSync('cc', ['-O2', '-o', script, source])
   await chmod(script, 0o755)
-  /** @type {{ server: string, child: import('node:child_process').ChildProcess, port: number, rates: number[] }[]} */
-  const servers = []
+  /** @type {{ server: string, child?: import('node:child_process').ChildProcess, measure: () => Promise<{ rate: number, ms: number }> }[]} */
+  const rows = []
   try {
-    for (const server of Object.keys(SERVERS)) {
-      const child = fork(fileURLToPath(import.meta.url), [server, folder])
-      const [port] = await once(child, 'message')
-      servers.push({ server, child, port, rates: [] })
+    for (const [server, start] of Object.entries(SERVERS)) {
+      const port = await freePort()
+      const url = `http://127.0.0.1:${port}/cgi-bin/hello`
+      // A session of its own for everyone: Linux divides its time by sessions.
+      const child = await start(folder, port)
+      rows.push({ server, child, measure: () => measure(url, child.pid ?? 0) })
+      await answers(url)
     }
-    servers.push({ server: 'Apache mod_cgid', rates: [], ...(await apache(folder)) })
-    /** @type {number[]} */
-    const alone = []
+    rows.push({ server: 'no server: a shell starts them', measure: () => withoutServer(script) })
+    const results = rows.map(() => /** @type {{ rate: number, ms: number }[]} */ ([]))
     // The first round warms up and does not count.
     for (let round = 0; round <= Number(values.rounds); round++) {
-      for (const { port, rates } of servers) {
-        const rate = await measure(port)
-        if (round > 0) rates.push(rate)
+      for (const [i, { measure }] of rows.entries()) {
+        const result = await measure()
+        if (round > 0) results[i]?.push(result)
       }
-      if (round > 0) alone.push(await withoutServer(script))
     }
-    const rates = [...servers.map(({ server, rates }) => ({ server, rate: median(rates) }))]
-    rates.push({ server: 'no server: a shell starts them', rate: median(alone) })
-    const [{ rate: ours } = { rate: Number.NaN }] = rates
+    const rates = results.map((result) => median(result.map(({ rate }) => rate)))
+    console.log(`\n${name}`)
     console.table(
-      rates.map(({ server, rate }) => {
-        return { server, 'requests/s': Math.round(rate), 'zapp ÷ it': Number((ours / rate).toFixed(2)) }
-      }),
+      rows.map(({ server }, i) => ({
+        server,
+        'requests/s': Math.round(rates[i] ?? 0),
+        'zapp ÷ it': Number(((rates[0] ?? 0) / (rates[i] ?? 0)).toFixed(2)),
+        'CPU ms/request': Number(median(results[i]?.map(({ ms }) => ms) ?? []).toFixed(2)),
+      })),
     )
   } finally {
-    for (const { child } of servers) {
+    for (const { child } of rows) {
+      if (!child) continue
       const ended = once(child, 'close')
       child.kill()
       await ended
@@ -177,6 +195,20 @@ async function compare() {
   }
 }
 
-const [server, folder] = positionals
-if (server !== undefined && folder !== undefined) await SERVERS[server]?.(folder)
-else await compare()
+function hasCompiler() {
+  try {
+    execFileSync('cc', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    console.log('there is no compiler: C is left out')
+    return false
+  }
+}
+
+const [mode, folder, port] = positionals
+if (mode === 'spawn' && folder) bare(folder, Number(port))
+else {
+  for (const name of Object.keys(SCRIPTS)) {
+    if (values.only ? name === values.only : name !== 'c' || hasCompiler()) await compare(name)
+  }
+}

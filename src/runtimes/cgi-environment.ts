@@ -43,8 +43,7 @@ export function metaVariables(
   const isSecure = 'encrypted' in socket && socket.encrypted === true
   const { name, port } = splitHost(headers.host ?? 'localhost')
   const bodyLength = headers['content-length'] ?? length
-  const variables: Record<string, string | undefined> = {
-    ...fieldVariables(req),
+  const own: Record<string, string | undefined> = {
     GATEWAY_INTERFACE: 'CGI/1.1',
     SERVER_SOFTWARE: 'zapp',
     SERVER_PROTOCOL: `HTTP/${httpVersion}`,
@@ -70,7 +69,9 @@ export function metaVariables(
     // php-cgi answers nobody without it: it is how a web server says that it stands in front.
     REDIRECT_STATUS: '200',
   }
-  return Object.fromEntries(Object.entries(variables).filter((pair): pair is [string, string] => pair[1] !== undefined))
+  const variables = fieldVariables(req)
+  for (const [name, value] of Object.entries(own)) if (value !== undefined) variables[name] = value
+  return variables
 }
 
 /** Several fields of one name have been joined by Node as RFC 3875 §4.1.18 wants it. */

@@ -1,8 +1,6 @@
-import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Launcher } from './launcher.ts'
-import { readLines } from './log-lines.ts'
-import type { NamedPipes } from './named-pipes.ts'
+import { closeFar, type NamedPipes } from './named-pipes.ts'
 import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
 
 export interface ScriptSpec {
@@ -21,7 +19,7 @@ export interface ScriptSpec {
 /** How a script has ended; undefined: it has closed its output and goes on. */
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
 
-/** What a script has left behind may hold its pipes for as long; and so often it is looked whether anything still comes. */
+/** What a script has left behind may hold its output for as long; and so often it is looked whether anything still comes. */
 const GRACE_MS = 200
 /** After SIGTERM, before SIGKILL. */
 const TERM_MS = 2000
@@ -30,7 +28,7 @@ const LAST_LINES = 3
 /**
  * One run of a script, in a process group of its own, so that it and what it starts can be ended together.
  *
- *     running ── exits ──▶ pipes at their end? ── yes ──────────────────────────────────▶ gone
+ *     running ── exits ──▶ output at its end? ── yes ─────────────────────────────────▶ gone
  *        │                      └─ no, grace ──▶ SIGKILL to its group ── silent ──▶ pipes given up
  *        └── output ends, grace ──▶ whole, and runs on until it exits
  */
@@ -43,12 +41,10 @@ export class ScriptProcess {
   readonly whole: Promise<Exit>
   /** Resolves when nothing of it is left, and its pipes can be used again. */
   readonly gone: Promise<void>
-  #pid: number | undefined
-  readonly #errors: Socket
   readonly #launcher: Launcher
+  #pid: number | undefined
   readonly #last: string[] = []
   #exit: Exit
-  #open = 2
   #timer: NodeJS.Timeout | undefined
   #kill: NodeJS.Timeout | undefined
   #settle = (_: Exit) => {}
@@ -58,18 +54,19 @@ export class ScriptProcess {
   /** @throws what keeps it from being started, where that shows at once */
   constructor({ file, cwd, env, launcher, pipes, body, onLine }: ScriptSpec) {
     const { near, far } = pipes.open(body === 'pipe')
+    let isFarOpen = true
+    const hasStarted = () => {
+      if (isFarOpen) closeFar(far)
+      isFarOpen = false
+    }
     this.input = near.input?.on('error', () => {})
     this.output = near.output.on('error', () => {})
-    this.#errors = near.errors
     this.#launcher = launcher
-    const closeFar = () => {
-      for (const end of far.splice(0)) if (end !== 'ignore') closeSync(end)
-    }
-    readLines(this.#errors, (text) => {
+    pipes.onLine = (text) => {
       this.#last.push(text)
       if (this.#last.length > LAST_LINES) this.#last.shift()
       onLine(text)
-    })
+    }
     let refuse = (_: Error) => {}
     this.whole = new Promise((resolve, reject) => {
       this.#settle = resolve
@@ -83,7 +80,6 @@ export class ScriptProcess {
       }
     })
     this.output.once('close', () => this.#closed())
-    this.#errors.once('close', () => this.#closed())
     const [input, ...outputs] = far
     const [path, ...others] = pipes.paths
     try {
@@ -98,24 +94,25 @@ export class ScriptProcess {
         },
         {
           started: (pid) => {
-            closeFar()
+            hasStarted()
             this.#pid = pid
             holdGroup(pid)
             if (this.#kill !== undefined) this.#signal('SIGTERM')
           },
           exited: (code, signal) => {
-            closeFar()
-            this.#exited({ code, signal })
+            hasStarted()
+            // What it has said before is in the pipe of its errors, and read in this turn of the event loop.
+            setImmediate(() => this.#exited({ code, signal }))
           },
           failed: (error) => {
-            closeFar()
+            hasStarted()
             refuse(error)
             this.#exited({ code: null, signal: null })
           },
         },
       )
     } catch (error) {
-      closeFar()
+      hasStarted()
       for (const end of Object.values(near)) end?.destroy()
       throw error
     }
@@ -142,21 +139,16 @@ export class ScriptProcess {
     this.input?.destroy()
     clearTimeout(this.#kill)
     clearTimeout(this.#timer)
-    if (this.output.closed) this.#settle(exit)
-    if (this.#open === 0) this.#gone()
+    if (this.output.closed) this.#gone(exit)
     else this.#timer = setTimeout(() => this.#look(-1), GRACE_MS)
   }
 
   #closed(): void {
-    this.#open--
-    if (this.output.closed) {
-      if (this.#exit) this.#settle(this.#exit)
-      else this.#timer ??= setTimeout(() => this.#settle(undefined), GRACE_MS)
-    }
-    if (this.#exit && this.#open === 0) this.#gone()
+    if (this.#exit) this.#gone(this.#exit)
+    else this.#timer ??= setTimeout(() => this.#settle(undefined), GRACE_MS)
   }
 
-  /** Who has left the group may still hold the pipes. What comes is sent on as long as it comes; a slow client is waited for. */
+  /** Who has left the group may still hold the output. What comes is sent on as long as it comes; a slow client is waited for. */
   #look(before: number): void {
     this.#signal('SIGKILL')
     const { bytesRead } = this.output
@@ -166,11 +158,11 @@ export class ScriptProcess {
     } else {
       this.#givenUp = true
       this.output.destroy()
-      this.#errors.destroy()
     }
   }
 
-  #gone(): void {
+  #gone(exit: Exit): void {
+    this.#settle(exit)
     clearTimeout(this.#timer)
     this.#signal('SIGKILL')
     if (this.pid !== undefined) {

@@ -179,6 +179,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
       for (const process of running) process.end()
       await Promise.all([...running].map((process) => process.gone.catch(() => {})))
       await launcher.close()
+      for (const slot of pipes) slot.close()
       await rm(folder, { recursive: true, force: true })
     },
   }
