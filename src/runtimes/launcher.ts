@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { SmallLauncher } from './small-launcher.ts'
 import { Watchdog } from './watchdog.ts'
 
-/** A script to be started, as the leader of a process group. */
+/** A script to be started, in a session of its own: it and what it starts can be ended together. */
 export interface Launch {
   readonly file: string
   readonly cwd: string
@@ -36,7 +36,7 @@ export interface Launcher {
  */
 export async function createLauncher(): Promise<Launcher> {
   if (process.platform !== 'linux') return new OwnLauncher()
-  const hasPerl = promisify(execFile)('perl', ['-MFcntl', '-e', 'exit 0'])
+  const hasPerl = promisify(execFile)('perl', ['-MFcntl', '-MPOSIX', '-e', 'exit 0'])
   return hasPerl.then(
     () => new SmallLauncher(),
     () => new OwnLauncher(),

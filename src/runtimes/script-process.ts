@@ -26,7 +26,7 @@ const TERM_MS = 2000
 const LAST_LINES = 3
 
 /**
- * One run of a script, in a process group of its own, so that it and what it starts can be ended together.
+ * One run of a script, in a session of its own, so that it and what it starts can be ended together.
  *
  *     running ── exits ──▶ output at its end? ── yes ─────────────────────────────────▶ gone
  *        │                      └─ no, grace ──▶ SIGKILL to its group ── silent ──▶ pipes given up

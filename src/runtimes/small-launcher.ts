@@ -15,7 +15,7 @@ import { readLines } from './log-lines.ts'
  */
 export class SmallLauncher implements Launcher {
   readonly #running = new Map<string, LaunchEvents>()
-  #process: ChildProcess | undefined
+  #helper: ChildProcess | undefined
   #next = 0
 
   start({ file, cwd, env, paths }: Launch, events: LaunchEvents): void {
@@ -25,15 +25,15 @@ export class SmallLauncher implements Launcher {
     // Nothing that a request brings holds a NUL: no header, no path.
     const record = Buffer.from(`....${[id, file, cwd, ...paths, ...variables].join('\0')}`)
     record.writeUInt32BE(record.length - 4)
-    this.#process ??= this.#open()
-    this.#process.stdin?.write(record)
+    this.#helper ??= this.#open()
+    this.#helper.stdin?.write(record)
   }
 
   /** It sees for itself. */
   forget(): void {}
 
   async close(): Promise<void> {
-    const helper = this.#process
+    const helper = this.#helper
     if (helper === undefined) return
     const ended = new Promise((resolve) => helper.once('exit', resolve))
     helper.stdin?.end()
@@ -49,7 +49,7 @@ export class SmallLauncher implements Launcher {
     helper.stdin?.on('error', () => {})
     if (helper.stdout) readLines(helper.stdout, (line) => this.#told(line))
     const gone = (error?: Error) => {
-      if (this.#process === helper) this.#process = undefined
+      if (this.#helper === helper) this.#helper = undefined
       for (const { failed } of this.#running.values()) failed(error ?? new Error('what starts the scripts was ended'))
       this.#running.clear()
     }
@@ -89,6 +89,7 @@ function spawnError(errno: number): Error {
 const PROGRAM = String.raw`
 use strict;
 use Fcntl;
+use POSIX ();
 
 open my $answers, '>&', \*STDOUT or die;
 open STDOUT, '>', '/dev/null' or die;
@@ -113,7 +114,8 @@ while (1) {
     substr($input, 0, 4 + $size) = '';
   }
 }
-kill KILL => map { -$_ } keys %running, keys %left;
+# Who has not got as far as to lead a group is killed by itself.
+kill KILL => keys %running, map { -$_ } keys %running, keys %left;
 
 sub start {
   my ($id, $file, $folder, $in, $out, $err, @variables) = @_;
@@ -122,12 +124,10 @@ sub start {
   if (sysopen my $source, $in, O_RDONLY | O_NONBLOCK and sysopen my $output, $out, O_WRONLY | O_NONBLOCK
       and sysopen my $errors, $err, O_WRONLY | O_NONBLOCK and defined($pid = fork)) {
     if ($pid) {
-      # By both: whoever is first.
-      setpgrp $pid, $pid;
       $running{$pid} = $id;
       return answer("+ $id $pid");
     }
-    setpgrp 0, 0;
+    POSIX::setsid();
     fcntl $_, F_SETFL, 0 for $source, $output, $errors;
     %ENV = map { split /=/, $_, 2 } @variables;
     exec { $file } $file if chdir $folder and open STDIN, '<&', $source and open STDOUT, '>&', $output
@@ -138,8 +138,7 @@ sub start {
 }
 
 sub reap {
-  # 1: WNOHANG
-  while ((my $pid = waitpid -1, 1) > 0) {
+  while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
     my $id = delete $running{$pid};
     answer("- $id " . ($? >> 8) . ' ' . ($? & 127));
     $left{$pid} = 1 if kill 0, -$pid;
