@@ -14,9 +14,19 @@ export function letGroupGo(leader: number): void {
 }
 
 export function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  signalTo(process.platform === 'win32' ? leader : -leader, signal)
+}
+
+/** The same, where it was started a moment ago and may not lead a group yet: it is alone then. */
+export function signalYoungGroup(leader: number, signal: NodeJS.Signals): void {
+  if (!signalTo(-leader, signal)) signalTo(leader, signal)
+}
+
+/** @returns whether anybody was there */
+function signalTo(target: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(process.platform === 'win32' ? leader : -leader, signal)
+    return process.kill(target, signal)
   } catch {
-    // Nobody is left in it.
+    return false
   }
 }

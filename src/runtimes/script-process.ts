@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Launcher } from './launcher.ts'
 import { closeFar, type NamedPipes } from './named-pipes.ts'
-import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
+import { holdGroup, letGroupGo, signalGroup, signalYoungGroup } from './process-groups.ts'
 
 export interface ScriptSpec {
   readonly file: string
@@ -173,6 +173,8 @@ export class ScriptProcess {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    if (this.pid !== undefined) signalGroup(this.pid, signal)
+    if (this.pid === undefined) return
+    if (this.#exit) signalGroup(this.pid, signal)
+    else signalYoungGroup(this.pid, signal)
   }
 }

@@ -3,6 +3,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Launcher, OwnLauncher } from '../../src/runtimes/launcher.ts'
+import { signalYoungGroup } from '../../src/runtimes/process-groups.ts'
 import { SmallLauncher } from '../../src/runtimes/small-launcher.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { until } from './helpers/cgi.ts'
@@ -78,7 +79,7 @@ describe.each([
       }),
     )
     await until(() => running === 5)
-    for (const pid of pids) process.kill(-pid, 'SIGTERM')
+    for (const pid of pids) signalYoungGroup(pid, 'SIGTERM')
     for (const { how } of await Promise.all(all)) expect(how).toEqual({ code: null, signal: 'SIGTERM' })
   })
 })
