@@ -6,7 +6,7 @@ import { LogView } from './log-view.js'
 import { Traffic } from './traffic.js'
 
 /** @type {Readonly<Record<string, string>>} */
-const TONES = { live: 'good', degraded: 'warn', failed: 'bad', stopped: '', starting: 'busy' }
+const TONES = { live: 'good', sleeping: 'good', degraded: 'warn', failed: 'bad', stopped: '', starting: 'busy' }
 
 /** One app of the list. It stays the same element for as long as the app is there, so that focus and logs do. */
 export class AppCard {
@@ -86,7 +86,7 @@ export class AppCard {
     const key = `${text} ${app.version} ${app.url} ${app.state}`
     if (this.#title.dataset.key === key) return
     this.#title.dataset.key = key
-    const open = app.url && (app.state === 'live' || app.state === 'degraded')
+    const open = app.url && ['live', 'sleeping', 'degraded'].includes(app.state)
     this.#title.replaceChildren(
       open ? h('a', { href: app.url, target: '_blank', rel: 'noopener noreferrer' }, text) : text,
       h('span', { className: 'version' }, `${app.name} ${app.version}`.trim()),

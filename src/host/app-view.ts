@@ -4,10 +4,19 @@ import type { ZappError } from '../errors.ts'
  * What becomes of one version, from its file to its end (deployments/generation.ts).
  *
  *     checked ──▶ starting ──▶ migrating ──▶ live ──▶ draining ──▶ stopped
- *                    │            │           │
- *                    └──▶ failed ◀┴───────────┘ died
+ *                    │            │          │ │ ▲
+ *                    └──▶ failed ◀┴──────────┘ ▼ │ a request
+ *                                    died     sleeping
  */
-export type VersionState = 'checked' | 'starting' | 'migrating' | 'live' | 'draining' | 'stopped' | 'failed'
+export type VersionState =
+  | 'checked'
+  | 'starting'
+  | 'migrating'
+  | 'live'
+  | 'sleeping'
+  | 'draining'
+  | 'stopped'
+  | 'failed'
 
 /**
  * What the outside sees of an app.
@@ -16,8 +25,15 @@ export type VersionState = 'checked' | 'starting' | 'migrating' | 'live' | 'drai
  *        │          │ ▲          │
  *        ▼          ▼ │          │
  *      failed ◀── stopped ◀──────┘      by hand; failed: nothing serves, 503
+ *
+ * An app that is `live` and has no process, because nobody asks for it, is `sleeping`: its next request starts it.
  */
-export type AppState = 'starting' | 'live' | 'degraded' | 'failed' | 'stopped'
+export type AppState = 'starting' | 'live' | 'sleeping' | 'degraded' | 'failed' | 'stopped'
+
+/** Requests are answered: it runs, or starts for the next one. */
+export function isUp({ state }: Pick<AppView, 'state'>): boolean {
+  return state === 'live' || state === 'sleeping' || state === 'degraded'
+}
 
 /** A version that is kept: it can be gone back to. */
 export interface VersionView {
@@ -50,7 +66,10 @@ export interface AppView {
   readonly state: AppState
   /** Of that state. */
   readonly since: Date
-  /** Why the newest version does not serve. With state `degraded`: an older one still does. */
+  /**
+   * Why the newest version does not serve. With state `degraded`: an older one still does; with `sleeping`: why it did not
+   * wake the last time.
+   */
   readonly error?: ZappError
   /** The newest first, at most three, the current one among them. */
   readonly versions: readonly VersionView[]

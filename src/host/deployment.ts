@@ -31,11 +31,14 @@ export interface Deployment {
   readonly died: Promise<ZappError | undefined>
   /** Of its processes as they are now; empty while it runs in the host's own. */
   readonly pids: readonly number[]
+  /** Of an app that sleeps while nobody asks for it. */
+  readonly rest?: Rest
   /**
    * Makes the app able to answer.
+   * @param signal where it aborts, nothing of it is wanted any more
    * @throws ZappError what keeps it from starting
    */
-  start(): Promise<void>
+  start(signal?: AbortSignal): Promise<void>
   /**
    * Asks the manifest's health path; without one a started app is healthy.
    * @throws ZappError HEALTH_FAILED
@@ -45,11 +48,25 @@ export interface Deployment {
   readonly connections?: Connections
   handle(req: IncomingMessage, res: ServerResponse): void
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** ms in which nothing ran on the connections that its processes hold; 0 while something does. */
+  idleMs?(): Promise<number>
   /**
    * Lets running requests end for at most `graceMs`, then ends them, and lets go of everything. A further call can only
    * shorten the wait.
    */
   stop(graceMs: number): Promise<void>
+}
+
+/** An app whose processes end while nobody asks for it: sleep/sleeper.ts. */
+export interface Rest {
+  /** It has no process; the next request starts one. */
+  readonly isAsleep: boolean
+  /** Of that, or of being awake. */
+  readonly since: Date
+  /** Why it did not wake the last time. */
+  readonly error: ZappError | undefined
+  /** Told, with the cause in words, when it has fallen asleep or is awake. */
+  onTurn: (cause: string) => void
 }
 
 /** What a deployment does with connections that are handed over to its process. */
@@ -59,8 +76,11 @@ export interface Connections {
    * holds one sees every request on it.
    */
   claim(territory: Territory): void
-  /** Lets its processes accept connections by themselves, where all are for this app. Resolves when they do. */
-  listen(handle: BoundHandle): Promise<void>
+  /**
+   * Lets its processes accept connections by themselves, where all are for this app. Resolves when they do. Absent where
+   * there may be none.
+   */
+  listen?(handle: BoundHandle): Promise<void>
   /**
    * @param socket one that is not being read
    * @param bytes what was read of it

@@ -1,3 +1,4 @@
+import { describe } from '../errors.ts'
 import type { StateChange } from './app-view.ts'
 import type { LogEntry } from './host.ts'
 import type { HostEvent } from './host-event.ts'
@@ -42,6 +43,9 @@ export class Events {
         break
       case 'error':
         this.#note(event.app, '', `${event.where}: ${String((event.error as Error)?.message ?? event.error)}`)
+        break
+      case 'warned':
+        this.#note(event.app, '', describe(event.finding).message)
         break
       case 'removed':
         this.counters.delete(event.app.id)

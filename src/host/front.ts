@@ -12,7 +12,7 @@ import { peek } from './front/peek.ts'
 import type { Head } from './front/read-head.ts'
 import { Redirects } from './front/redirects.ts'
 import type { Found as Answer } from './front/request-log.ts'
-import { RequestServer } from './front/request-server.ts'
+import { RequestServer, type RequestServerOptions } from './front/request-server.ts'
 import { refusal } from './reply.ts'
 import type { CertificateNews } from './tls/certificates.ts'
 import { isMisdirected, type Secured } from './tls/misdirected.ts'
@@ -59,6 +59,8 @@ const MISDIRECTED = refusal(421, 'This connection is for another host.')
  *       │                                                                            ▼
  *       └── everything else ──────────────▶ answered here, requests passed on one by one, until it ends
  *
+ * One whose app sleeps is answered here until that is awake; with the request after it is peeked at again.
+ *
  * What is peeked at only decides where a connection goes. Each request is judged where it is answered, here or there, by
  * the same {@link RequestServer}. What came over TLS and what a proxy sends stays here.
  */
@@ -66,6 +68,8 @@ export class Front {
   readonly #options: FrontOptions
   readonly #listeners: Listeners
   readonly #here: RequestServer
+  /** Takes connections whose app sleeps; with the first request after it has woken they go on to its process. */
+  readonly #waiting: RequestServer
   readonly #redirects: Redirects
   readonly #secured = new WeakMap<Duplex, Secured>()
   /** Connections that are not yet anywhere. */
@@ -77,7 +81,13 @@ export class Front {
 
   constructor(options: FrontOptions) {
     this.#options = options
-    this.#here = new RequestServer({ ...options, find: (...asked) => this.#find(...asked) })
+    const find: RequestServerOptions['find'] = (...asked) => this.#find(...asked)
+    this.#here = new RequestServer({ ...options, find })
+    this.#waiting = new RequestServer({
+      ...{ ...options, find },
+      leaves: (req) => !this.#closing && this.#takesFrom(req),
+      onLeave: (socket, bytes) => this.#arrive(socket, bytes, true),
+    })
     this.#redirects = new Redirects(options.log)
     this.#listeners = new Listeners({
       onPlain: (socket) => {
@@ -139,7 +149,7 @@ export class Front {
     const [only, other] = routes
     if (!handle || !only || this.#closing) return
     const { deployment } = only
-    if (deployment?.connections && !other) {
+    if (deployment?.connections?.listen && !other) {
       if (this.#holders.has(deployment)) return
       this.#sharing = deployment.connections.listen(handle)
       this.#hold(deployment)
@@ -179,7 +189,7 @@ export class Front {
     const closed = this.#listeners.close()
     for (const socket of this.#peeked) socket.destroy()
     const ended = [...this.#holders].map((holder) => holder.connections?.end())
-    await Promise.all([this.#here.close(), this.#redirects.close(), ...ended])
+    await Promise.all([this.#here.close(), this.#waiting.close(), this.#redirects.close(), ...ended])
     await closed
   }
 
@@ -190,6 +200,7 @@ export class Front {
     this.#listeners.destroy()
     this.#redirects.destroy()
     this.#here.destroy()
+    this.#waiting.destroy()
   }
 
   #arrive(socket: Socket, bytes: Buffer, again: boolean): void {
@@ -210,7 +221,14 @@ export class Front {
   #route(socket: Socket, bytes: Buffer, head: Head | undefined): void {
     const deployment = head && this.#deploymentFor(head)
     if (deployment && !this.#closing && deployment.connections?.take(socket, bytes)) this.#hold(deployment)
+    else if (deployment?.connections && deployment.rest?.isAsleep) this.#waiting.adopt(socket, bytes)
     else this.#here.adopt(socket, bytes)
+  }
+
+  /** Whether whose request it is takes connections, and is awake. */
+  #takesFrom({ method = '', url: target = '', headers }: IncomingMessage): boolean {
+    const deployment = this.#deploymentFor({ method, target, host: headers.host })
+    return deployment?.connections !== undefined && !deployment.rest?.isAsleep
   }
 
   #hold(deployment: Deployment): void {

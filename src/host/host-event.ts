@@ -1,4 +1,4 @@
-import type { ZappError } from '../errors.ts'
+import type { Finding, ZappError } from '../errors.ts'
 import type { LogLine } from '../runtimes/load.ts'
 import type { AppView, StateChange } from './app-view.ts'
 import type { CertificateNews } from './tls/certificates.ts'
@@ -35,6 +35,8 @@ export type HostEvent =
       readonly error: unknown
       readonly where: string
     }
+  /** The settings ask for something that does not go together with an app. */
+  | { readonly type: 'warned'; readonly app: string; readonly name: string; readonly finding: Finding }
   /** The settings file was read again. `error`: it has mistakes, and the old settings stay. */
   | { readonly type: 'reloaded'; readonly error?: ZappError }
   /** A certificate came into force, or was refused and the one before it kept. */

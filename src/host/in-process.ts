@@ -52,7 +52,7 @@ export class InProcess implements Deployment {
     })
   }
 
-  async start(): Promise<void> {
+  async start(signal?: AbortSignal): Promise<void> {
     const { mount, config, cache, data, earlier = [], onError, onLog } = this.#options
     const { loadHosted } = await import('../runtimes/load.ts')
     const loading = loadHosted(await this.#stored.archive(), {
@@ -67,10 +67,11 @@ export class InProcess implements Deployment {
     })
     // Programs have a limit of their own within this one, and can say more about it.
     const limit = START_MS + (this.#health?.timeout ?? 0)
-    this.#app = await inTime(loading, limit)
+    this.#app = await inTime(loading, limit, signal)
     if (this.#app) return
     // Its code cannot be stopped in this process. Should it get there after all, nobody needs it any more.
     loading.then((app) => app.close({ graceMs: 0 })).catch(() => {})
+    signal?.throwIfAborted()
     const reason = `it was not done after ${limit / 1000} seconds`
     throw fail('ENTRY_LOAD', this.manifest.name, { module: this.manifest.name, reason })
   }
@@ -112,12 +113,20 @@ export class InProcess implements Deployment {
   }
 }
 
-function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout
+/** undefined: it was not done in time, or is not wanted any more. */
+function inTime<T>(work: Promise<T>, ms: number, signal: AbortSignal | undefined): Promise<T | undefined> {
+  let giveUp = () => {}
+  let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms)
+    giveUp = () => resolve(undefined)
+    timer = setTimeout(giveUp, ms)
+    signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted) giveUp()
   })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+  return Promise.race([work, late]).finally(() => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
+  })
 }
 
 /** undefined for 2xx, else what came in its place. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ERRORS } from '../errors.ts'
-import type { AppState, AppView } from './app-view.ts'
+import { type AppState, type AppView, isUp } from './app-view.ts'
 
 const STYLE = `
 :root { color-scheme: light dark; --paper: light-dark(#f7f7f5, #17181a); --card: light-dark(#fff, #212327); --ink: light-dark(#22252a, #e8eaed); --soft: light-dark(#666d76, #9aa1ab); --line: light-dark(#e3e3df, #32353a); --brand: light-dark(#0b63ce, #7ab4ff); --bad: light-dark(#b3261e, #ff9d94) }
@@ -69,13 +69,10 @@ function renderApp(app: AppView, detail: boolean): string {
 const TROUBLE: Readonly<Record<AppState, string>> = {
   starting: '',
   live: '',
+  sleeping: 'It did not start',
   degraded: 'The newest version failed',
   failed: 'Not available',
   stopped: '',
-}
-
-function isUp({ state }: AppView): boolean {
-  return state === 'live' || state === 'degraded'
 }
 
 /** Why an app does not serve, in one line. */

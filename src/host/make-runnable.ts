@@ -1,9 +1,9 @@
+import { warning } from '../errors.ts'
 import type { LogLine } from '../runtimes/load.ts'
-import { createDeployment } from './create-deployment.ts'
+import { type Beginning, createDeployment, type Shared } from './create-deployment.ts'
 import { storedCommands } from './deployments/run-commands.ts'
 import type { Runnable } from './deployments/slot-context.ts'
 import type { Events } from './events.ts'
-import type { Front } from './front.ts'
 import type { HostLogs } from './logs/host-logs.ts'
 import type { StoredApp } from './prepare.ts'
 import type { AppSettings } from './settings/app-settings.ts'
@@ -14,16 +14,17 @@ export interface RunnableOptions {
   readonly cache: string
   /** Archives of earlier versions, the newest first. */
   readonly earlier: readonly string[]
+  readonly begins: Beginning
 }
 
 /** One version of an app, not yet started: what answers for it, and the commands that belong to it. */
 export function makeRunnable(
   stored: StoredApp,
-  { config, data, health, workers }: AppSettings,
-  { id, mount, cache, earlier }: RunnableOptions,
-  { events, logs, front }: { readonly events: Events; readonly logs: HostLogs; readonly front: Front },
+  { config, data, health, workers, idle }: AppSettings,
+  { id, mount, cache, earlier, begins }: RunnableOptions,
+  { events, logs, ...shared }: Shared & { readonly events: Events; readonly logs: HostLogs },
 ): Runnable {
-  const { name, version } = stored.manifest
+  const { name, version, processes } = stored.manifest
   const common = {
     config,
     cache,
@@ -34,12 +35,16 @@ export function makeRunnable(
   const deployment = createDeployment(
     stored,
     {
-      ...{ mount, health, workers, earlier, ...common },
+      ...{ mount, health, workers, earlier, idle, begins, ...common },
       app: { id, version },
       accessLog: () => logs.format,
       onReport: (report) => logs.report({ id, version }, report),
     },
-    front,
+    shared,
   )
+  if (idle !== undefined && processes.size > 0) {
+    const finding = warning('IDLE_PROCESSES', '', { name, processes: [...processes.keys()] })
+    events.emit({ type: 'warned', app: id, name, finding })
+  }
   return { deployment, commands: storedCommands(stored, common) }
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { MemoryCache } from '../mount/memory-cache.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
 import type { OpenAdmin } from './admin/open-admin.ts'
 import { Apps } from './apps.ts'
@@ -30,6 +31,8 @@ export type { ServeApp, ServeOptions } from './serve-options.ts'
 const WATCH_MS = 10_000
 /** Apps that start at once: they take processors and memory from those that serve. */
 const STARTERS = 4
+/** Apps that wake at once: somebody waits for each. */
+const WAKERS = 8
 
 /**
  * Serves archives and project folders over HTTP/1.1. Resolves when every app was tried; one that is not up yet answers
@@ -56,6 +59,8 @@ export async function serve(options: ServeOptions): Promise<Host> {
     event.type === 'failed' && phase !== 'up' && inbox.isFatal(event.app.source) ? undefined : log(event),
   )
 
+  const wakes = createLimiter(WAKERS)
+  const memory = new MemoryCache()
   const apps = new Apps({
     store,
     state,
@@ -63,8 +68,12 @@ export async function serve(options: ServeOptions): Promise<Host> {
     settingsOf: (id, manifest) => settings.forApp(id, manifest, inbox.isAlone),
     isOurs: (path) => inbox.holds(path),
     isEnabled: (id, name) => settings.isEnabled(id, name),
-    make: (stored, { id, mount }, own, earlier) =>
-      makeRunnable(stored, own, { id, mount, cache, earlier }, { events, logs, front }),
+    make(stored, { id, mount }, own, earlier, past) {
+      // Whoever starts the host for one app wants to see whether it starts.
+      const asleep = past === 'asleep' || (past !== 'new' && phase !== 'up' && !inbox.isAlone)
+      const begins = !asleep ? 'awake' : past === 'first' ? 'checked' : 'asleep'
+      return makeRunnable(stored, own, { id, mount, cache, earlier, begins }, { events, logs, front, wakes, memory })
+    },
     limit: createLimiter(STARTERS),
     log: events.emit,
     onRoutes: () => front.claim(apps.slots.routes),

@@ -16,7 +16,7 @@ import { clientRedirect, redirectLocally } from './local-redirect.ts'
 import { type MountedRequest, type Place, placeOf } from './place.ts'
 import { Running } from './running.ts'
 import type { Outcome, RunningEntry } from './running-entry.ts'
-import { refuseUpgrade } from './upgrade.ts'
+import { refuseUpgrade, takesUpgrade, upgradeRefusal } from './upgrade.ts'
 
 export interface CloseOptions {
   /** How long running requests may take to end before their connections are destroyed. Default 10,000 ms. */
@@ -181,9 +181,8 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
     }
     const place = placeOf(req, mount)
     const answer = await answers.answer(nodeRequest(req, place.mount, place.target))
-    if (answer.kind === 'response' || !(answer.route.websocket || manifest.entries.get(answer.entry)?.websocket)) {
-      const status = answer.kind === 'response' && answer.status >= 400 ? answer.status : 400
-      return refuseUpgrade(socket, status, 'No WebSocket upgrade is possible at this path.\n')
+    if (!takesUpgrade(answer, manifest)) {
+      return refuseUpgrade(socket, upgradeRefusal(answer), 'No WebSocket upgrade is possible at this path.\n')
     }
     const take = entries.get(answer.entry)?.upgrade()
     if (!take) return refuseUpgrade(socket, 501, 'The app declares WebSockets, but exports nothing that takes them.\n')

@@ -9,6 +9,7 @@ import { createDeployment } from '../../src/host/create-deployment.ts'
 import type { Deployment } from '../../src/host/deployment.ts'
 import { Front } from '../../src/host/front.ts'
 import { refusal } from '../../src/host/reply.ts'
+import { MemoryCache } from '../../src/mount/memory-cache.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { entry, stateDir } from './helper.ts'
@@ -100,7 +101,7 @@ class Site {
         ...{ onError: () => {}, onLog: () => {} },
         ...{ app: { id: mount, version }, accessLog: () => 'off', onReport: () => {} },
       },
-      this.front,
+      { front: this.front, wakes: (work) => work(), memory: new MemoryCache() },
     )
     await deployment.start()
     const old = this.#current.get(mount)

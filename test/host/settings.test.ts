@@ -101,7 +101,11 @@ describe('a settings file', () => {
     const guide = await readFile(join(import.meta.dirname, '../../docs/host.md'), 'utf8')
     const examples = [...guide.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text]) => text)
     const read = await Promise.all(examples.map(async (text) => readSettings(await settingsFile(text))))
-    expect(read).toMatchObject([{ listen: [{ port: 80 }, { port: 443 }, { port: 8080 }] }, { folders: ['/srv/apps'] }])
+    expect(read).toMatchObject([
+      { listen: [{ port: 80 }, { port: 443 }, { port: 8080 }] },
+      { folders: ['/srv/apps'] },
+      { idle: '30m' },
+    ])
   })
 
   it.each([

@@ -35,11 +35,19 @@ class Connections:
         self.gives_back = False
         #: Clients may come back once more before a connection that ends is closed.
         self.is_gentle = False
+        self._last_end = time.monotonic()
 
     @property
     def holds_any(self) -> bool:
         """Of those that were handed over."""
         return any(connection.origin.is_handed_over for connection in self.all.values())
+
+    def idle(self) -> float:
+        """Seconds in which nothing ran on those that were handed over; 0 while something does."""
+        for connection in self.all.values():
+            if connection.origin.is_handed_over and connection.state != "head":
+                return 0.0
+        return time.monotonic() - self._last_end
 
     def open(self, sock: socket.socket, origin: Origin, data: bytes) -> None:
         try:
@@ -166,6 +174,7 @@ class Connections:
     def finished(self, connection: Connection) -> None:
         """The app has answered."""
         connection.served += 1
+        self._last_end = time.monotonic()
         if connection.state == "broken":
             if connection.ends_body:
                 connection.reset()

@@ -104,6 +104,8 @@ class _Worker:
             self._responder.log = self._records
         elif kind == "drain":
             self._drain(message["graceMs"] / 1000, bool(message.get("return")), bool(message.get("last")))
+        elif kind == "activity":
+            self._channel.say({"type": "activity", "idleMs": self._server.connections.idle() * 1000})
         elif kind == "end":
             self._server.drain(float("inf"))
         elif sock is not None:

@@ -57,6 +57,6 @@ function keptOf({ versions }: App): string {
 }
 
 function tone(style: Style, state: string): (text: string) => string {
-  if (state === 'live') return style.green
+  if (state === 'live' || state === 'sleeping') return style.green
   return state === 'failed' ? style.red : style.yellow
 }

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
 import { InvalidArgumentError, Option } from 'commander'
-import type { ZappError } from '../../errors.ts'
+import { describe, type ZappError } from '../../errors.ts'
 import { shellWord } from '../../format/shell-word.ts'
 import { ACCESS_FORMATS, type AccessFormat } from '../../host/access-log.ts'
-import type { StateChange, VersionState } from '../../host/app-view.ts'
+import { isUp, type StateChange, type VersionState } from '../../host/app-view.ts'
 import { type AppView, type Host, type HostEvent, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
 import { findRoot } from '../../host/sources.ts'
 import { stateLocation } from '../../runtimes/cache-location.ts'
@@ -177,7 +177,7 @@ async function announce(ui: Ui, { address, listeners, apps, admin }: Host, subje
     })
     return
   }
-  const live = apps.filter(({ state }) => state === 'live' || state === 'degraded')
+  const live = apps.filter(isUp)
   const rows = live.map((app) => [urlOf(app, address.url), titleOf(app)])
   if (apps.length > 1 && !live.some(({ mount }) => mount === '')) rows.unshift([address.url, 'all apps'])
   ui.out(...renderTable(rows, { indent: 0, paint: (text, _, column) => (column === 0 ? ui.paint.cyan(text) : text) }))
@@ -217,7 +217,9 @@ function createLog(ui: Ui): (event: HostEvent) => void {
         ui.warn(event.lines)
         break
       case 'live':
-        ui.warn(`${talk.green('live')}     ${idOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`)
+        ui.warn(
+          `${talk.green(event.app.state === 'sleeping' ? 'sleeping' : 'live    ')} ${idOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`,
+        )
         break
       case 'removed':
         ui.warn(`${talk.yellow('removed')}  ${idOf(event.app)}  ${titleOf(event.app)}`)
@@ -243,6 +245,11 @@ function createLog(ui: Ui): (event: HostEvent) => void {
       case 'error':
         ui.warn(`${talk.red('error')}    ${safeText(event.name)}  ${safeText(event.where)}: ${errorText(event.error)}`)
         break
+      case 'warned': {
+        const { message, fix } = describe(event.finding)
+        ui.warn(`${talk.yellow('warning')}  ${safeText(event.name)}  ${safeText(message)}. ${safeText(fix)}`)
+        break
+      }
       case 'state':
         warnState(ui, event.change)
         break
@@ -272,9 +279,10 @@ function idOf({ id }: AppView): string {
 /** Those that no line of another event tells. */
 const TOLD: ReadonlySet<VersionState> = new Set(['checked', 'starting', 'live', 'failed'])
 
-function warnState(ui: Ui, { app, name, version, digest, to, cause }: StateChange): void {
+function warnState(ui: Ui, { app, name, version, digest, from, to, cause }: StateChange): void {
   // How the versions end with the host is no news.
-  if (TOLD.has(to) || ui.io.signal.aborted) return
+  if ((TOLD.has(to) && from !== 'sleeping') || (to === 'sleeping' && from === 'starting') || ui.io.signal.aborted)
+    return
   const what = `${safeText(app)}  ${safeText(name)} ${safeText(version)} ${digest.slice(0, 19)}: ${safeText(cause)}`
   ui.warn(`${ui.talk.dim(to.padEnd(8))} ${what}`)
 }

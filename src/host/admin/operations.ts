@@ -1,4 +1,5 @@
 import { extname } from 'node:path'
+import { isUp } from '../app-view.ts'
 import type { DeployInput, DeployOptions, Host } from '../host.ts'
 import { badRequest, type Call, readJson, sendJson, sendLines, sendText } from './call.ts'
 import { type Gauges, PROMETHEUS_TYPE, renderMetrics } from './prometheus.ts'
@@ -147,9 +148,9 @@ async function readings(host: Host) {
   for (const [id, metrics] of host.metrics()) {
     const app = apps.get(id)
     const memory = await residentBytes(app?.pids ?? [])
-    const up = app?.state === 'live' || app?.state === 'degraded'
     const gauges = {
-      up,
+      up: app !== undefined && isUp(app),
+      sleeping: app?.state === 'sleeping',
       processes: app?.pids.length ?? 0,
       draining: app?.draining ?? 0,
       ...(memory === undefined ? {} : { memory }),

@@ -6,6 +6,7 @@ export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4'
 /** What is told of an app beside its counters. */
 export interface Gauges {
   readonly up: boolean
+  readonly sleeping: boolean
   readonly processes: number
   readonly draining: number
   readonly memory?: number
@@ -52,6 +53,8 @@ export function renderMetrics(apps: ReadonlyMap<string, { metrics: AppMetrics; g
   each((labels, metrics) => restarts(labels, metrics.restarts))
   const up = family('zapp_up', 'gauge', 'Whether the app answers.')
   each((labels, _, gauges) => up(labels, gauges.up ? 1 : 0))
+  const sleeping = family('zapp_sleeping', 'gauge', 'Whether the app has no process until its next request.')
+  each((labels, _, gauges) => sleeping(labels, gauges.sleeping ? 1 : 0))
   const processes = family('zapp_processes', 'gauge', 'Processes of the version that serves.')
   each((labels, _, gauges) => processes(labels, gauges.processes))
   const draining = family('zapp_draining', 'gauge', 'Versions that still end what they have begun.')

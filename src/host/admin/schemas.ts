@@ -30,7 +30,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       url: text,
       source: text,
       digest: text,
-      state: { enum: ['starting', 'live', 'degraded', 'failed', 'stopped'] },
+      state: { enum: ['starting', 'live', 'sleeping', 'degraded', 'failed', 'stopped'] },
       since: time,
       error: ref('Trouble'),
       versions: list(ref('Version')),

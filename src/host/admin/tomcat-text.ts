@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import type { AppView } from '../app-view.ts'
+import { type AppView, isUp } from '../app-view.ts'
 import { asZappError } from '../candidate.ts'
 import type { DeployInput, Host } from '../host.ts'
 import { type Call, sendText } from './call.ts'
@@ -88,8 +88,4 @@ function contextPath(given: string | null): string {
 
 function mountOf(path: string): string {
   return path === '/' ? '' : path
-}
-
-function isUp({ state }: AppView): boolean {
-  return state === 'live' || state === 'degraded'
 }

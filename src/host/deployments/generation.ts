@@ -34,8 +34,10 @@ export interface GenerationParts {
  *
  *                start()                                    switchedTo()
  *     checked ───────────▶ migrating ───▶ starting ─ healthy ─────────▶ live ───▶ draining ───▶ stopped
- *                              │             │                           │  switched away, or stop()
- *                              └───▶ failed ◀┴──────── died ─────────────┘
+ *                              │             │                          │ │  switched away, or stop()
+ *                              └───▶ failed ◀┴──────── died ────────────┘ │ ▲
+ *                                                                         ▼ │
+ *                                                            idle: sleeping ─ a request
  *
  * The migration comes first, as a release phase: many programs refuse to start on a database that is not theirs yet.
  * The version that serves goes on meanwhile, so a migration must leave the old one able to work.
@@ -50,6 +52,7 @@ export class Generation {
 
   constructor(parts: GenerationParts) {
     this.parts = parts
+    if (parts.deployment.rest) parts.deployment.rest.onTurn = (cause) => this.#turned(cause)
     this.#change('checked', 'every byte of the archive was checked')
   }
 
@@ -59,6 +62,11 @@ export class Generation {
 
   get deployment(): Deployment {
     return this.parts.deployment
+  }
+
+  /** It serves, and its first request has yet to start it. */
+  get isAsleep(): boolean {
+    return this.parts.deployment.rest?.isAsleep ?? false
   }
 
   get pids(): readonly number[] {
@@ -78,7 +86,7 @@ export class Generation {
         await commands.migrate(signal)
       }
       this.#change('starting', migrates ? 'the migration succeeded' : 'it is checked')
-      await deployment.start()
+      await deployment.start(signal)
       await deployment.health(signal)
       return migrates
     } catch (error) {
@@ -90,7 +98,8 @@ export class Generation {
   /** Traffic goes here from now on. @param before what served: its background processes end before these begin */
   switchedTo(before: Generation | undefined): void {
     this.liveSince = new Date()
-    this.#change('live', this.manifest.health ? 'the health check passed' : 'it accepts requests')
+    if (this.isAsleep) this.#change('sleeping', 'its first request starts it')
+    else this.#change('live', this.manifest.health ? 'the health check passed' : 'it accepts requests')
     this.#background = (async () => {
       await before?.endBackground()
       if (!this.#stopped) this.parts.commands.start()
@@ -108,12 +117,17 @@ export class Generation {
 
   /** Lets it end what it has begun for at most `graceMs`; a later call can only shorten that. Never rejects. */
   stop(graceMs: number, cause: string, onError: (error: unknown) => void): Promise<void> {
-    if (this.#state === 'live') this.#change('draining', cause)
+    if (this.#state === 'live' || this.#state === 'sleeping') this.#change('draining', cause)
     const ended = this.parts.deployment.stop(graceMs).catch(onError)
     this.#stopped ??= Promise.all([ended, this.endBackground().catch(onError)]).then(() => {
       if (this.#state === 'draining') this.#change('stopped', 'all it had begun has ended')
     })
     return this.#stopped
+  }
+
+  #turned(cause: string): void {
+    // One that drains may still wake, for those who wait.
+    if (this.#state === 'live' || this.#state === 'sleeping') this.#change(this.isAsleep ? 'sleeping' : 'live', cause)
   }
 
   #change(to: VersionState, cause: string): void {

@@ -1,10 +1,11 @@
 import type { ZappError } from '../../errors.ts'
 import type { StateChange } from '../app-view.ts'
+import type { AppSettings } from '../settings/app-settings.ts'
 import type { AppRecord } from '../state.ts'
 import { Draining } from './draining.ts'
 import { Generation } from './generation.ts'
 import type { Release } from './release.ts'
-import type { SlotContext } from './slot-context.ts'
+import type { Past, SlotContext } from './slot-context.ts'
 import type { SlotRecord } from './slot-record.ts'
 
 export interface ServingOptions {
@@ -96,13 +97,22 @@ export class Serving {
         context.log({ type: 'state', change: { ...change, app: id } })
       const { migrated, versions } = record.value
       const others = versions.filter((one) => one.digest !== digest).map((one) => context.store.fileOf(one.digest))
-      const runnable = context.make(stored, { id, mount }, settings, others)
+      const runnable = context.make(stored, { id, mount }, settings, others, this.#pastOf(digest, settings))
       const about = { version, digest, source, settings: JSON.stringify(settings) }
       return new Generation({ ...runnable, ...about, migrated: migrated.includes(digest), report })
     } catch (error) {
       await stored.release()
       throw error
     }
+  }
+
+  #pastOf(digest: string, settings: AppSettings): Past {
+    const { versions, current } = this.#options.record.value
+    const { current: before } = this
+    if (before)
+      return before.isAsleep && digest === before.parts.digest && isOtherRest(before, settings) ? 'asleep' : 'new'
+    if (digest === current) return 'served'
+    return versions.length === 0 ? 'first' : 'new'
   }
 
   async #switch(next: Generation, release: Release, change: Partial<AppRecord>): Promise<void> {
@@ -117,4 +127,10 @@ export class Serving {
     const dropped = await record.setCurrent(release, next.manifest.name, change)
     await context.store.collect(dropped)
   }
+}
+
+/** It would start as it did, and only fall asleep sooner or later. */
+function isOtherRest({ parts }: Generation, { idle, ...now }: AppSettings): boolean {
+  const { idle: was, ...before } = JSON.parse(parts.settings) as AppSettings
+  return idle !== was && JSON.stringify(before) === JSON.stringify(now)
 }

@@ -13,6 +13,12 @@ export interface Runnable {
   readonly commands: Commands
 }
 
+/**
+ * What is known of a version before it is started: `new`, it is to take another's place; `first`, there is none; `served`,
+ * it did when the host ended; `asleep`, it serves, has no process, and is to fall asleep sooner or later than before.
+ */
+export type Past = 'new' | 'first' | 'served' | 'asleep'
+
 /** What all apps of a host share. */
 export interface SlotContext {
   readonly store: Store
@@ -31,6 +37,7 @@ export interface SlotContext {
     settings: AppSettings,
     /** Archives of the other versions that are kept, the newest first. */
     earlier: readonly string[],
+    past: Past,
   ) => Runnable
   /** Bounds how many start at once. */
   readonly limit: <T>(work: () => Promise<T>) => Promise<T>

@@ -1,6 +1,7 @@
 import type { AppView } from '../app-view.ts'
 import type { Candidate } from '../candidate.ts'
 import type { AppRecord } from '../state.ts'
+import type { Generation } from './generation.ts'
 import type { Serving } from './serving.ts'
 import type { SlotState } from './slot-state.ts'
 
@@ -30,9 +31,7 @@ export function slotView({ id, record, serving, state, candidates }: SlotParts):
     mount,
     source: current?.parts.source ?? best?.source.path ?? newest?.source ?? '',
     digest: current?.parts.digest ?? '',
-    state: state.value,
-    since: state.since,
-    ...(state.error && { error: state.error }),
+    ...stateOf(state, current),
     versions: versions.map(({ version, digest, deployedAt }) => ({
       version,
       digest,
@@ -42,6 +41,17 @@ export function slotView({ id, record, serving, state, candidates }: SlotParts):
     draining: serving.draining,
     pids: current?.pids ?? [],
   }
+}
+
+/** Of an app that is live it is told whether it sleeps. */
+function stateOf(
+  { value, since, error }: SlotState,
+  current: Generation | undefined,
+): Pick<AppView, 'state' | 'since' | 'error'> {
+  const rest = value === 'live' ? current?.deployment.rest : undefined
+  if (!rest) return { state: value, since, ...(error && { error }) }
+  const state = rest.isAsleep ? 'sleeping' : value
+  return { state, since: rest.since > since ? rest.since : since, ...(rest.error && { error: rest.error }) }
 }
 
 /** Of a file that does not serve. */

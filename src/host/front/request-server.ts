@@ -58,6 +58,7 @@ export class RequestServer {
   readonly #log: RequestLog
   readonly #connections = new Map<Duplex, ServedConnection>()
   readonly #leaving = new WeakSet<IncomingMessage>()
+  #lastEnd = performance.now()
   #phase: 'open' | 'leaving' | 'closing' = 'open'
   #onEmpty = () => {}
 
@@ -78,6 +79,12 @@ export class RequestServer {
     this.#server.on('clientError', (error, socket) => this.#notARequest(error, socket as Socket))
     // It never listens by itself; with this event it begins to look after timeouts and idle connections.
     this.#server.emit('listening')
+  }
+
+  /** ms in which nothing ran; 0 while something does, and while a connection is upgraded. */
+  get idleMs(): number {
+    const isBusy = [...this.#connections.values()].some(({ running, upgraded }) => upgraded || running.length > 0)
+    return isBusy ? 0 : performance.now() - this.#lastEnd
   }
 
   /** Takes a connection that was accepted a moment ago. */
@@ -221,6 +228,7 @@ export class RequestServer {
   #ended(res: ServerResponse, asked: Asked): void {
     const { connection } = asked
     if (!connection.over(res)) return
+    this.#lastEnd = performance.now()
     const { refused } = connection
     const status = res.headersSent ? res.statusCode : (refused ?? 0)
     this.#log.answered(asked, status, !res.writableFinished && refused === undefined)
@@ -253,7 +261,10 @@ export class RequestServer {
     const asked = this.#ask(req)
     const { found } = asked
     const status = watchStatus(socket)
-    socket.once('close', () => this.#log.answered(asked, status(), false))
+    socket.once('close', () => {
+      this.#lastEnd = performance.now()
+      this.#log.answered(asked, status(), false)
+    })
     if ('deployment' in found) {
       connection.upgraded = true
       found.deployment.upgrade(req, socket, head)

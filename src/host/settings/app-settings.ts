@@ -15,6 +15,8 @@ export interface AppSettings {
   /** Instead of the manifest's. */
   readonly health?: Health
   readonly workers?: { readonly processes?: number; readonly threads?: number }
+  /** ms after which it sleeps. */
+  readonly idle?: number
 }
 
 /** What the settings file says about one app: under its name, and under its id, which wins. */
@@ -35,7 +37,7 @@ export async function appSettings(
   given: Readonly<Record<string, string>>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<AppSettings> {
-  const { config = {}, secrets = {}, data, health, workers } = appSource(settings, id, manifest.name)
+  const { config = {}, secrets = {}, data, health, workers, idle } = appSource(settings, id, manifest.name)
   const folder = settings?.folder ?? ''
   const values = Object.entries(config).map(([name, value]) => [name, String(value)] as const)
   for (const [name, { env: variable, file }] of Object.entries(secrets)) {
@@ -47,7 +49,12 @@ export async function appSettings(
     ...(data === undefined ? {} : { data: resolve(folder, data) }),
     ...(health === undefined ? {} : { health: { ...health, timeout: parseDuration(health.timeout ?? '30s') ?? 0 } }),
     ...(workers === undefined ? {} : { workers }),
+    ...idleOf(idle ?? (manifest.processes.size > 0 ? undefined : settings?.idle)),
   } as AppSettings
+}
+
+function idleOf(idle: string | false | undefined): Pick<AppSettings, 'idle'> {
+  return typeof idle === 'string' ? { idle: parseDuration(idle) ?? 0 } : {}
 }
 
 function fromEnvironment(name: string, variable: string, env: Readonly<Record<string, string | undefined>>): string {

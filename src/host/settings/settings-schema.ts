@@ -51,6 +51,11 @@ const app = z.strictObject({
   data: optional(filePath(), 'The folder that holds its data folders.', { example: '/srv/data/shop' }),
   health: optional(health, 'Instead of the health check that the archive asks for.'),
   workers: optional(workers, 'Instead of what the archive asks for.'),
+  idle: optional(
+    z.union([v.duration(), z.literal(false)], { error: 'a duration like "10m", or false' }),
+    'Its processes end when nothing was asked of it for so long, and start with the next request. false: never. Not for an app with "processes".',
+    { example: '10m' },
+  ),
 })
 
 const accessFormats = [...ACCESS_FORMATS, 'off'] as const
@@ -107,6 +112,11 @@ export const settingsSchema = documented(
       ),
       'Virtual hosts: the names of folders inside a watched folder. One without a dot in its name has to stand here.',
       { example: { 'shop.example': { aliases: ['www.shop.example'] } } },
+    ),
+    idle: optional(
+      v.duration(),
+      'As "idle" of an app, for all that say nothing themselves. Without it their processes go on running.',
+      { example: '30m' },
     ),
     logs: optional(logs, 'Logs. After SIGUSR1 files are opened anew, for logrotate.'),
     apps: optional(

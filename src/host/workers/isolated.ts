@@ -97,7 +97,7 @@ export class Isolated implements Deployment {
     return this.#workers.flatMap(({ pid }) => pid ?? [])
   }
 
-  async start(): Promise<void> {
+  async start(stopping?: AbortSignal): Promise<void> {
     const { app, onError, onLog, onAccess, onReport } = this.#options
     const { manifest } = this
     const launcher = await prepareLaunch(this.#stored, this.#options)
@@ -125,7 +125,7 @@ export class Isolated implements Deployment {
       this.#mourn(error instanceof Error ? error.message : String(error))
     }
     const onUp = () => this.#wake()
-    const first = await Promise.allSettled(Array.from({ length: launcher.processes }, () => start()))
+    const first = await Promise.allSettled(Array.from({ length: launcher.processes }, () => start(stopping)))
     for (const one of first) {
       if (one.status === 'fulfilled') {
         this.#supervisors.push(new Supervisor({ start, onUp, onEnded, onFailed }, one.value))
@@ -154,6 +154,10 @@ export class Isolated implements Deployment {
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
     void this.#upgrade(req, socket, head)
+  }
+
+  async idleMs(): Promise<number> {
+    return Math.min(...(await Promise.all(this.#workers.map((worker) => worker.idleMs()))))
   }
 
   async stop(graceMs: number): Promise<void> {

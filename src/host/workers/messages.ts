@@ -44,6 +44,8 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly graceMs: number; readonly last?: boolean }
   /** Nothing comes on the private socket any more. */
   | { readonly type: 'end' }
+  /** Asks for how long nothing has run on its connections. */
+  | { readonly type: 'activity' }
 
 export type FromWorker =
   | { readonly type: 'ready' }
@@ -51,6 +53,8 @@ export type FromWorker =
   | { readonly type: 'listening' }
   /** It has answered its number of requests, and wants to be replaced. */
   | { readonly type: 'retire' }
+  /** ms in which nothing has run on the connections that it was handed; 0 while something does. */
+  | { readonly type: 'activity'; readonly idleMs: number }
   /** The last of its connections has gone. */
   | { readonly type: 'drained' }
   /** It ends then. */

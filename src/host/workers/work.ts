@@ -136,6 +136,9 @@ class Worker {
       case 'drain':
         this.#drain(message.graceMs, message.last === true)
         break
+      case 'activity':
+        void this.#say({ type: 'activity', idleMs: this.#held.idleMs })
+        break
       case 'end':
         this.#private.close()
     }

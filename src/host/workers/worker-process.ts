@@ -142,6 +142,13 @@ export class WorkerProcess implements Supervised, Upstream {
     if (this.state === 'ready') this.#say({ type: 'accessLog', format })
   }
 
+  /** ms in which nothing ran on its connections; 0 while something does. Without bound where it is gone. */
+  async idleMs(): Promise<number> {
+    const told = this.#answer('activity')
+    this.#say({ type: 'activity' })
+    return (await told)?.idleMs ?? Number.POSITIVE_INFINITY
+  }
+
   /** Counts a request over the private socket, which stays open for it. @returns to be called once */
   ask(): () => void {
     this.#asking++
@@ -184,17 +191,22 @@ export class WorkerProcess implements Supervised, Upstream {
   }
 
   /** Resolves when it has said so, or is gone. */
-  #said(type: FromWorker['type']): Promise<void> {
+  async #said(type: FromWorker['type']): Promise<void> {
+    await this.#answer(type)
+  }
+
+  /** The next message of a type; undefined where it is gone before. */
+  #answer<T extends FromWorker['type']>(type: T): Promise<(FromWorker & { readonly type: T }) | undefined> {
     return new Promise((resolve) => {
-      const look = (message: FromWorker) => {
-        if (message.type === type) done()
-      }
-      const done = () => {
+      const done = (message?: FromWorker & { readonly type: T }) => {
         this.#child.off('message', look)
-        resolve()
+        resolve(message)
+      }
+      const look = (message: FromWorker) => {
+        if (message.type === type) done(message as FromWorker & { readonly type: T })
       }
       this.#child.on('message', look)
-      void this.ended.then(done)
+      void this.ended.then(() => done())
     })
   }
 
@@ -232,18 +244,23 @@ export class WorkerProcess implements Supervised, Upstream {
 
   async #ready(signal: AbortSignal | undefined): Promise<void> {
     const { timeout, name } = this.#spec
+    let giveUp = () => {}
     const told = new Promise<FromWorker | undefined>((resolve) => {
       this.#child.on('message', (message: FromWorker) => {
         if (message.type === 'ready' || message.type === 'failed') resolve(message)
       })
-      signal?.addEventListener('abort', () => resolve(undefined), { once: true })
-      if (signal?.aborted) resolve(undefined)
+      giveUp = () => resolve(undefined)
+      signal?.addEventListener('abort', giveUp)
+      if (signal?.aborted) giveUp()
     })
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(() => resolve(`it was not done after ${timeout / 1000} seconds`), timeout)
     })
-    const answer = await Promise.race([told, this.ended, late]).finally(() => clearTimeout(timer))
+    const answer = await Promise.race([told, this.ended, late]).finally(() => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
+    })
     signal?.throwIfAborted()
     if (typeof answer === 'object' && answer.type === 'ready') {
       this.state = 'ready'

@@ -1,0 +1,301 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { ERRORS, type ZappError } from '../../errors.ts'
+import type { Manifest } from '../../format/manifest-types.ts'
+import { asZappError } from '../candidate.ts'
+import type { Connections, Deployment, Rest } from '../deployment.ts'
+import type { StoredApp } from '../prepare.ts'
+import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
+import type { Territory } from '../territory.ts'
+import { Activity } from './activity.ts'
+import type { ArchiveAnswers } from './archive-answers.ts'
+import { BackOff } from './back-off.ts'
+
+export interface SleeperOptions {
+  /** It falls asleep when nothing was asked of it for so long. */
+  readonly idleMs: number
+  /** It begins asleep. */
+  readonly asleep: boolean
+  /** Makes what is awake: another one each time, which does not let go of the stored app. */
+  readonly make: (stored: StoredApp) => Deployment
+  /** What it answers while it sleeps. */
+  readonly answers: ArchiveAnswers
+  /** Whether it could start, as far as that can be told without starting it. @throws ZappError */
+  readonly check: () => Promise<void>
+  /** Bounds how many apps wake at once. */
+  readonly limit: <T>(work: () => Promise<T>) => Promise<T>
+  readonly onError: (error: unknown, where: string) => void
+}
+
+const UNREADABLE = refusal(500, 'The archive could not be read.')
+
+/** The largest delay of a timer. */
+const LONGEST_MS = 2 ** 31 - 1
+/** What begins in the moment in which the app falls asleep ends by itself: it is not cut for that. */
+const UNHURRIED_MS = 86_400_000
+
+/**
+ * An app whose processes end while nobody asks for it, and start with the next request.
+ *
+ *                     nothing runs, and nothing was asked for `idleMs`: its processes are told to drain
+ *            ┌──────────────────────────────────────────────────────────────────────────┐
+ *            │                                                                          ▼
+ *     ┌──▶ awake ◀── started ── waking ◀── a request that needs its code ─────────── asleep ◀── start(), where it may
+ *     │      │                     │                                                   ▲ │
+ *     │      │                     └── does not start: 503, and tried again later ─────┘ │
+ *   start()  └──────────────── stop(): what waits is still answered ─────────────────────┴───▶ stopped
+ *
+ * Nothing is lost in between. Falling asleep is a drain: its processes give back the connections that they hold, and what
+ * they have begun they finish. Whatever comes meanwhile finds the app asleep and wakes it, beside those that still end.
+ */
+export class Sleeper implements Deployment {
+  readonly manifest: Manifest
+  readonly digest: string
+  readonly died: Promise<ZappError | undefined>
+  readonly connections: Connections
+  readonly rest: { isAsleep: boolean; since: Date; error: ZappError | undefined; onTurn: Rest['onTurn'] }
+  readonly #stored: StoredApp
+  readonly #options: SleeperOptions
+  readonly #activity = new Activity()
+  readonly #backOff = new BackOff()
+  /** Requests that wait for it to wake, or are answered from the archive. */
+  readonly #passing = new Set<ServerResponse | Duplex>()
+  /** What has fallen asleep, or is being stopped, until it is gone. */
+  readonly #ending = new Set<Deployment>()
+  readonly #cut = new AbortController()
+  #awake: Deployment | undefined
+  #waking: Promise<Deployment | undefined> | undefined
+  #territory: Territory | undefined
+  #timer: NodeJS.Timeout | undefined
+  #deadline = Number.POSITIVE_INFINITY
+  #stopped: Promise<void> | undefined
+  #onPassed = () => {}
+  #onDied: (error: ZappError | undefined) => void = () => {}
+
+  constructor(stored: StoredApp, options: SleeperOptions) {
+    this.manifest = stored.manifest
+    this.digest = stored.digest
+    this.#stored = stored
+    this.#options = options
+    this.died = new Promise((resolve) => {
+      this.#onDied = resolve
+    })
+    this.rest = { isAsleep: options.asleep, since: new Date(), error: undefined, onTurn: () => {} }
+    const all = () => this.#all.flatMap((one) => one.connections ?? [])
+    // It listens nowhere by itself: who sleeps accepts nothing.
+    this.connections = {
+      claim: (territory) => {
+        this.#territory = territory
+        this.#awake?.connections?.claim(territory)
+      },
+      take: (socket, bytes) => {
+        const isTaken = this.#awake?.connections?.take(socket, bytes) ?? false
+        if (isTaken) this.#activity.touch()
+        return isTaken
+      },
+      logAs: (format) => {
+        for (const one of all()) one.logAs(format)
+      },
+      end: async () => {
+        await Promise.all(all().map((one) => one.end()))
+      },
+      cut: () => {
+        for (const one of all()) one.cut()
+      },
+    }
+  }
+
+  get pids(): readonly number[] {
+    return this.#all.flatMap(({ pids }) => pids)
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    if (this.#options.asleep) return this.#options.check()
+    const first = this.#make()
+    this.#awake = first
+    await first.start(signal)
+    this.#follow(first)
+  }
+
+  async health(signal: AbortSignal): Promise<void> {
+    await this.#awake?.health(signal)
+  }
+
+  handle(req: IncomingMessage, res: ServerResponse): void {
+    this.#activity.request(req, res)
+    if (this.#awake) this.#awake.handle(req, res)
+    else void this.#handle(req, res)
+  }
+
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#activity.connection(socket)
+    if (this.#awake) this.#awake.upgrade(req, socket, head)
+    else void this.#upgrade(req, socket, head)
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#deadline = Math.min(this.#deadline, performance.now() + graceMs)
+    for (const one of this.#ending) void one.stop(graceMs).catch(() => {})
+    const late = setTimeout(() => this.#cutPassing(), Math.min(graceMs, LONGEST_MS))
+    this.#stopped ??= this.#end()
+    await this.#stopped.finally(() => clearTimeout(late))
+  }
+
+  /** What has processes. */
+  get #all(): Deployment[] {
+    return [...this.#ending, ...(this.#awake ? [this.#awake] : [])]
+  }
+
+  /** Another one each time; the stored app stays ours. */
+  #make(): Deployment {
+    return this.#options.make({ ...this.#stored, release: async () => {} })
+  }
+
+  async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    await this.#pass(res, async () => {
+      try {
+        if (await this.#options.answers.answer(req, res)) return
+      } catch (error) {
+        this.#options.onError(error, 'answering from the archive')
+        if (res.headersSent) res.destroy()
+        else sendReply(UNREADABLE, req, res)
+        return
+      }
+      const awake = await this.#wake()
+      if (res.closed) return
+      if (awake) awake.handle(req, res)
+      else sendReply(this.#unavailable(), req, res)
+    })
+  }
+
+  async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    await this.#pass(socket, async () => {
+      const refused = await this.#options.answers.refusal(req).catch(() => 500)
+      const text = 'No WebSocket upgrade is possible at this path.'
+      if (refused !== undefined) return endWith(socket, refusal(refused, text))
+      const awake = await this.#wake()
+      if (socket.destroyed) return
+      if (awake) awake.upgrade(req, socket, head)
+      else endWith(socket, this.#unavailable())
+    })
+  }
+
+  async #pass(one: ServerResponse | Duplex, work: () => Promise<void>): Promise<void> {
+    this.#passing.add(one)
+    await work()
+    this.#passing.delete(one)
+    if (this.#passing.size === 0) this.#onPassed()
+  }
+
+  #unavailable(): Reply {
+    const { error } = this.rest
+    const reason = error ? ` ${error.code}, ${ERRORS[error.code].title}` : ''
+    const seconds = Math.max(1, Math.ceil(this.#backOff.waitMs / 1000))
+    return refusal(503, `The app could not be started.${reason}`, { 'Retry-After': String(seconds) })
+  }
+
+  /** Starts it once, however many ask. undefined: it does not start, or did not a moment ago. */
+  async #wake(): Promise<Deployment | undefined> {
+    if (this.#awake) return this.#awake
+    if (this.#backOff.waitMs > 0) return undefined
+    this.#waking ??= this.#rise().finally(() => {
+      this.#waking = undefined
+    })
+    return this.#waking
+  }
+
+  async #rise(): Promise<Deployment | undefined> {
+    const { limit, onError } = this.#options
+    const { signal } = this.#cut
+    const begun = performance.now()
+    const next = this.#make()
+    try {
+      await limit(async () => {
+        signal.throwIfAborted()
+        await next.start(signal)
+        await next.health(signal)
+      })
+      signal.throwIfAborted()
+    } catch (failure) {
+      await next.stop(0).catch((error) => onError(error, 'stopping'))
+      if (signal.aborted) return undefined
+      this.rest.error = asZappError(failure)
+      this.#backOff.failed()
+      onError(failure, 'waking')
+      return undefined
+    }
+    this.rest.error = undefined
+    this.#backOff.succeeded()
+    this.#awake = next
+    this.#follow(next)
+    this.#turn(`a request woke it, in ${Math.round(performance.now() - begun)} ms`)
+    return next
+  }
+
+  /** It is awake: it dies, or falls asleep. */
+  #follow(awake: Deployment): void {
+    if (this.#territory) awake.connections?.claim(this.#territory)
+    void awake.died.then((error) => {
+      if (error && this.#awake === awake) this.#onDied(error)
+    })
+    this.#activity.touch()
+    this.#lookIn(awake, this.#options.idleMs)
+  }
+
+  #lookIn(awake: Deployment, ms: number): void {
+    if (this.#stopped) return
+    this.#timer = setTimeout(() => void this.#look(awake), Math.min(Math.ceil(ms), LONGEST_MS))
+  }
+
+  async #look(awake: Deployment): Promise<void> {
+    // Its processes hold connections that nothing passes through here for.
+    const elsewhere = (await awake.idleMs?.()) ?? Number.POSITIVE_INFINITY
+    if (this.#awake !== awake || this.#stopped) return
+    const left = this.#options.idleMs - Math.min(elsewhere, this.#activity.idleMs)
+    if (left > 0) this.#lookIn(awake, left)
+    else this.#fallAsleep(awake)
+  }
+
+  #fallAsleep(awake: Deployment): void {
+    // From here on everything finds it asleep.
+    this.#awake = undefined
+    this.#ending.add(awake)
+    this.#turn(`nothing was asked of it for ${this.#options.idleMs / 1000} s`)
+    void awake
+      .stop(UNHURRIED_MS)
+      .catch((error) => this.#options.onError(error, 'falling asleep'))
+      .finally(() => this.#ending.delete(awake))
+  }
+
+  #turn(cause: string): void {
+    this.rest.isAsleep = this.#awake === undefined
+    this.rest.since = new Date()
+    this.rest.onTurn(cause)
+  }
+
+  async #end(): Promise<void> {
+    if (this.#passing.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onPassed = resolve
+      })
+    }
+    if (this.#awake) this.#ending.add(this.#awake)
+    const graceMs = Math.max(0, this.#deadline - performance.now())
+    await Promise.all([...this.#ending].map((one) => one.stop(graceMs)))
+    await this.#options.answers.close()
+    await this.#stored.release()
+    this.#onDied(undefined)
+  }
+
+  /** Nobody waits any longer. */
+  #cutPassing(): void {
+    this.#cut.abort()
+    // Those that wait for it to wake are told before.
+    setImmediate(() => this.#passing.forEach((one) => void one.destroy()))
+  }
+}
+
+function endWith(socket: Duplex, reply: Reply): void {
+  socket.end(rawReply(reply), () => socket.destroy())
+}
