@@ -7,6 +7,7 @@ import { withDeadline } from './deadline.ts'
 import type { Deployment } from './deployment.ts'
 import { HOST_HONOURS } from './honours.ts'
 import type { StoredApp } from './prepare.ts'
+import type { AppLimits } from './settings/app-settings.ts'
 
 export interface InProcessOptions {
   readonly mount: string
@@ -18,6 +19,7 @@ export interface InProcessOptions {
   readonly health?: Health | undefined
   /** Instead of the manifest's; for apps that run in processes of their own. */
   readonly workers?: Manifest['workers'] | undefined
+  readonly limits?: AppLimits | undefined
   /** Archives of earlier versions, the newest first. */
   readonly earlier?: readonly string[]
   readonly onError: (error: unknown, where: string) => void
@@ -53,7 +55,7 @@ export class InProcess implements Deployment {
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    const { mount, config, cache, data, earlier = [], onError, onLog } = this.#options
+    const { mount, config, cache, data, limits, earlier = [], onError, onLog } = this.#options
     const { loadHosted } = await import('../runtimes/load.ts')
     const loading = loadHosted(await this.#stored.archive(), {
       mount,
@@ -63,6 +65,7 @@ export class InProcess implements Deployment {
       onLog,
       honours: HOST_HONOURS,
       earlier,
+      processLimits: limits,
       ...(data && { data }),
     })
     // Programs have a limit of their own within this one, and can say more about it.

@@ -20,7 +20,7 @@ export interface RunnableOptions {
 /** One version of an app, not yet started: what answers for it, and the commands that belong to it. */
 export function makeRunnable(
   stored: StoredApp,
-  { config, data, health, workers, idle }: AppSettings,
+  { config, data, health, workers, limits, idle }: AppSettings,
   { id, mount, cache, earlier, begins }: RunnableOptions,
   { events, logs, ...shared }: Shared & { readonly events: Events; readonly logs: HostLogs },
 ): Runnable {
@@ -35,7 +35,7 @@ export function makeRunnable(
   const deployment = createDeployment(
     stored,
     {
-      ...{ mount, health, workers, earlier, idle, begins, ...common },
+      ...{ mount, health, workers, limits, earlier, idle, begins, ...common },
       app: { id, version },
       accessLog: () => logs.format,
       onReport: (report) => logs.report({ id, version }, report),

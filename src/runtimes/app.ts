@@ -10,10 +10,12 @@ import type { Mount } from '../mount/mount.ts'
 import { nodeRequest } from '../mount/node-request.ts'
 import { sendAnswer } from '../mount/node-response.ts'
 import { judgeRequestPath } from '../mount/request-path.ts'
+import { answerInstead } from './answer-instead.ts'
 import { createBridge } from './fetch-bridge.ts'
 import { callFetch } from './fetch-call.ts'
 import { clientRedirect, redirectLocally } from './local-redirect.ts'
 import { type MountedRequest, type Place, placeOf } from './place.ts'
+import { limitRequestTime } from './request-time.ts'
 import { Running } from './running.ts'
 import type { Outcome, RunningEntry } from './running-entry.ts'
 import { refuseUpgrade, takesUpgrade, upgradeRefusal } from './upgrade.ts'
@@ -48,6 +50,8 @@ export interface AppParts {
   readonly mount: string
   readonly answers: Mount
   readonly entries: ReadonlyMap<string, RunningEntry>
+  /** ms for an entry to answer; undefined: as long as it takes. Scripts of CGI have their own time. */
+  readonly requestTime: number | undefined
   readonly onError: (error: unknown, where: string) => void
   /** Lets go of everything, once. */
   dispose(): Promise<void>
@@ -61,7 +65,7 @@ const RETRY_AFTER = '1'
 const TAKEN_DOWN = 'This app has been taken down.\n'
 
 /** Puts a mount and its running entries behind the interfaces of Node and the web. */
-export function createApp({ manifest, mount, answers, entries, onError, dispose }: AppParts): App {
+export function createApp({ manifest, mount, answers, entries, requestTime, onError, dispose }: AppParts): App {
   const running = new Running(dispose)
   const bridge = createBridge(listener)
 
@@ -87,6 +91,7 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
     const failed = (error: unknown) => void recover(req, res, error, `entry ${found.entry}`)
     try {
       aim(req, res, found, place)
+      limit(found.entry, req, res)
       const done = entry.listener(req, res)
       if (isThenable(done)) done.then(undefined, failed)
     } catch (error) {
@@ -133,7 +138,20 @@ export function createApp({ manifest, mount, answers, entries, onError, dispose 
     aim(req, res, found, place)
     const entry = entries.get(found.entry)!
     if ('answer' in entry) return entry.answer(req, res)
+    limit(found.entry, req, res)
     await entry.listener(req, res)
+  }
+
+  function limit(entry: string, req: IncomingMessage, res: ServerResponse): void {
+    if (requestTime !== undefined) limitRequestTime(req, res, requestTime, () => void late(entry, req, res))
+  }
+
+  /** The app has not answered in time: whatever it does now, the client has an end. */
+  async function late(entry: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    onError(fail('ENTRY_TIMEOUT', entry, { entry, timeout: requestTime ?? 0 }), `entry ${entry}`)
+    const instead = answerInstead(req, res)
+    if (instead) await sendAnswer(await answers.error(504, nodeRequest(req, mount)), req, instead).catch(() => {})
+    else req.socket.destroy()
   }
 
   /** An answer where nothing was sent yet; else the client must see that what it has is not whole. */

@@ -17,6 +17,7 @@ import { findConflicts, type Variables } from './environment.ts'
 import { checkInterpreters } from './interpreters.ts'
 import type { LogLine } from './log-lines.ts'
 import { checkNeeds } from './needs.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import { startEntries } from './start-entries.ts'
 
 export type { App, CloseOptions } from './app.ts'
@@ -59,15 +60,20 @@ export async function loadApp(input: string | Uint8Array | Archive, options: Loa
   return open(input, options)
 }
 
+/** What only a host can see to. */
+export interface HostedOptions extends LoadOptions {
+  readonly processLimits?: ProcessLimits | undefined
+}
+
 /**
  * Loads an app as {@link loadApp} does, for a host: entries of Python run too, in worker processes. They open the archive
  * by its path, so it has to stay there until the app is closed.
  */
-export function loadHosted(input: string | Archive, options: LoadOptions): Promise<App> {
+export function loadHosted(input: string | Archive, options: HostedOptions): Promise<App> {
   return open(input, options, true)
 }
 
-async function open(input: string | Uint8Array | Archive, options: LoadOptions, hosted = false): Promise<App> {
+async function open(input: string | Uint8Array | Archive, options: HostedOptions, hosted = false): Promise<App> {
   const isOpen = isArchive(input)
   const archive = isOpen ? input : await openAnew(input, options, hosted)
   const close = async () => (isOpen ? undefined : archive.close())
@@ -86,7 +92,7 @@ async function openAnew(input: string | Uint8Array, { limits }: LoadOptions, hos
   return openArchive(input, limits && { limits })
 }
 
-interface Loading extends LoadOptions {
+interface Loading extends HostedOptions {
   /** Where worker processes find the archive; without it none are started. */
   readonly file?: string | undefined
   readonly close: () => Promise<void>
@@ -133,10 +139,10 @@ interface Found {
 async function start(archive: Archive, options: Loading, found: Found): Promise<App> {
   const { manifest } = archive
   const { mount, config, python, earlier } = found
-  const { close, onError = () => {} } = options
+  const { close, processLimits: limits = {}, onError = () => {} } = options
   const answers = await createMount(archive, { entries: manifest.entries.keys(), onError, earlier })
   if (manifest.entries.size === 0) {
-    return createApp({ manifest, mount, answers, entries: new Map(), onError, dispose: close })
+    return createApp({ manifest, mount, answers, entries: new Map(), requestTime: undefined, onError, dispose: close })
   }
   const dataRoot = async () => resolve(options.data ?? (await dataLocation(manifest.name)))
   const tree = await runTree(archive, options, dataRoot)
@@ -144,14 +150,15 @@ async function start(archive: Archive, options: Loading, found: Found): Promise<
     const onLog = options.onLog ?? (() => {})
     const started = await startEntries({
       ...{ manifest, files: archive.entries, tree, config, file: options.file, python },
-      ...{ dataRoot, onError, onLog },
+      ...{ dataRoot, limits, onError, onLog },
     })
     const dispose = async () => {
       await started.stop()
       await tree.release()
       await close()
     }
-    return createApp({ manifest, mount, answers, entries: started.entries, onError, dispose })
+    const { requestTime } = limits
+    return createApp({ manifest, mount, answers, entries: started.entries, requestTime, onError, dispose })
   } catch (error) {
     await tree.release()
     throw error

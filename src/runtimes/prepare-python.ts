@@ -8,6 +8,7 @@ import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
 import { readBuildInfo, runTree } from './load.ts'
 import { checkNeeds } from './needs.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import { processEnvironment } from './program-spec.ts'
 import { PYTHON_LOADER, pythonArgv } from './python-worker.ts'
 import { THREADS, WSGI_PROCESSES } from './start-python.ts'
@@ -19,6 +20,7 @@ export interface PreparePythonOptions {
   readonly data: string | undefined
   /** Instead of the manifest's. */
   readonly workers?: Manifest['workers'] | undefined
+  readonly limits?: ProcessLimits | undefined
   readonly honours: readonly string[]
 }
 
@@ -43,7 +45,7 @@ export interface PythonApp {
  */
 export async function preparePython(archive: Archive, file: string, options: PreparePythonOptions): Promise<PythonApp> {
   const { manifest } = archive
-  const { mount, cache, honours } = options
+  const { mount, cache, honours, limits: { requestTime } = {} } = options
   const [entry] = manifest.entries.values()
   const config = await resolveConfig(manifest, options.config, thisProcess)
   const build = await readBuildInfo(archive)
@@ -54,7 +56,11 @@ export async function preparePython(archive: Archive, file: string, options: Pre
   const home = resolve(options.data ?? (await dataLocation(manifest.name)))
   const tree = await runTree(archive, { cache }, async () => home)
   const { processes, threads = THREADS, maxRequests } = { ...manifest.workers, ...options.workers }
-  const spec = { python, file, tree: tree.root, mount, threads, ...(maxRequests === undefined ? {} : { maxRequests }) }
+  const spec = {
+    ...{ python, file, tree: tree.root, mount, threads },
+    ...(maxRequests === undefined ? {} : { maxRequests }),
+    ...(requestTime === undefined ? {} : { requestTime }),
+  }
   const env = await processEnvironment(entry.env, { manifest, tree, config: config.values, home })
   return {
     launch: (socket) => ({

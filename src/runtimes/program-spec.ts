@@ -6,6 +6,7 @@ import { childEnvironment } from './child-environment.ts'
 import { fillCommand } from './command.ts'
 import type { Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import type { ProgramSpec } from './program.ts'
 
 /** How long a program may take to accept connections where the manifest has no health check with a time of its own. */
@@ -19,6 +20,8 @@ export interface ProgramContext {
   readonly home: string
   /** What {python} stands for. */
   readonly python: string | undefined
+  readonly limits: ProcessLimits
+  readonly onError: (error: unknown) => void
   readonly onLog: (line: LogLine) => void
 }
 
@@ -27,7 +30,7 @@ export async function programSpec(
   { name, run, env }: Extract<Entry, { type: 'server' }>,
   context: ProgramContext,
 ): Promise<ProgramSpec> {
-  const { manifest, tree, config, python, onLog } = context
+  const { manifest, tree, config, python, limits, onLog, onError } = context
   const values = { node: process.execPath, python, data: tree.data, config }
   return {
     entry: name,
@@ -36,6 +39,8 @@ export async function programSpec(
     cwd: tree.root,
     env: await processEnvironment(env, context),
     timeout: manifest.health?.timeout ?? START_MS,
+    limits,
+    onExcess: onError,
     onLine: (stream, text) => onLog({ entry: name, stream, text }),
   }
 }
@@ -43,7 +48,7 @@ export async function programSpec(
 /** All that a process of the app sees, but for what its type adds: FORMAT.md §Needs. Its HOME is there then. */
 export async function processEnvironment(
   env: Readonly<Record<string, string>>,
-  { manifest, tree, config, home }: Omit<ProgramContext, 'python' | 'onLog'>,
+  { manifest, tree, config, home }: Omit<ProgramContext, 'python' | 'limits' | 'onLog' | 'onError'>,
 ): Promise<Record<string, string>> {
   await mkdir(home, { recursive: true, mode: 0o700 })
   const data = [...manifest.data.values()].flatMap(({ name, env }) =>

@@ -6,9 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { fail, type ZappError } from '../errors.ts'
 import { withDeathSignal } from './death-signal.ts'
+import { heapFlags } from './heap-flags.ts'
 import { findListening } from './listening.ts'
+import { MemoryLimit } from './memory-limit.ts'
 import { OwnProcess } from './own-process.ts'
 import { privateFolder } from './private-folder.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import type { Supervised } from './supervisor.ts'
 import { IDLE_MS, type Target, type Upstream } from './upstream.ts'
 
@@ -25,10 +28,15 @@ export interface ProgramSpec {
   readonly env: Readonly<Record<string, string>>
   /** ms until it has to accept connections. */
   readonly timeout: number
+  readonly limits: ProcessLimits
+  /** Told when it holds more memory than it may, and is replaced. */
+  readonly onExcess: (error: ZappError) => void
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
 }
 
 const HOST = '127.0.0.1'
+/** How long requests may take that run when it is replaced: as long as those of a version that is. */
+const DRAIN_MS = 30_000
 /** How often the list of listeners is looked through while nothing accepts yet. */
 const LOOK_MS = 500
 
@@ -39,6 +47,8 @@ const LOOK_MS = 500
 export class Program implements Supervised, Upstream {
   /** Resolves when it has ended, for whatever reason, with that in words. */
   readonly ended: Promise<string>
+  /** Resolves when it holds more memory than it may. */
+  readonly worn: Promise<void>
   /** Its connections are used again. */
   readonly agent = new Agent({ keepAlive: true, timeout: IDLE_MS })
   /**
@@ -49,7 +59,10 @@ export class Program implements Supervised, Upstream {
   readonly #spec: ProgramSpec
   readonly #process: OwnProcess
   readonly #targets: readonly Target[]
+  readonly #memory: MemoryLimit | undefined
   #target: Target | undefined
+  #running = 0
+  #onIdle = () => {}
 
   /**
    * Starts a program and waits until it accepts a connection.
@@ -85,6 +98,13 @@ export class Program implements Supervised, Upstream {
       ...(socketPath && { third: 'pipe' }),
       onLine: spec.onLine,
     })
+    const {
+      entry: name,
+      limits: { memory: limit },
+      onExcess,
+    } = spec
+    this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess })
+    this.worn = this.#memory?.worn ?? new Promise(() => {})
     this.ended = this.#process.ended.then(async (how) => {
       this.agent.destroy()
       this.freshAgent.destroy()
@@ -98,8 +118,24 @@ export class Program implements Supervised, Upstream {
     return this.#target!
   }
 
-  /** Idempotent. Resolves when it is gone. */
+  /** Counts a piece of work, so that it is not told to end before that is done. @returns to be called once */
+  hold(): () => void {
+    this.#running++
+    return () => {
+      if (--this.#running === 0) this.#onIdle()
+    }
+  }
+
+  /** Waits for what is held, but not for ever; then ends it. Idempotent. Resolves when it is gone. */
   async stop(termMs?: number): Promise<void> {
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve
+      if (this.#running === 0) resolve()
+    })
+    const late = new AbortController()
+    await Promise.race([idle, this.ended, sleep(DRAIN_MS, undefined, { signal: late.signal }).catch(() => {})])
+    late.abort()
+    if (this.#running > 0) this.#memory?.drained()
     await this.#process.stop(termMs)
     await this.ended
   }
@@ -170,9 +206,9 @@ function connects(target: Target): Promise<boolean> {
 }
 
 /** What makes a program end with this process: Node gets {@link file://./listen-preload.cjs}, others ask the kernel. */
-async function withSignals({ argv, isNode }: ProgramSpec): Promise<readonly [string, ...string[]]> {
+async function withSignals({ argv, isNode, limits }: ProgramSpec): Promise<readonly [string, ...string[]]> {
   const [file, ...args] = argv
-  return isNode ? [file, '--require', PRELOAD, ...args] : withDeathSignal(argv)
+  return isNode ? [file, ...heapFlags(limits), '--require', PRELOAD, ...args] : withDeathSignal(argv)
 }
 
 const PRELOAD = fileURLToPath(new URL('./listen-preload.cjs', import.meta.url))

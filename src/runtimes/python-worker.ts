@@ -4,6 +4,7 @@ import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ERRORS, type Finding, fail, ZappError } from '../errors.ts'
+import { MemoryLimit } from './memory-limit.ts'
 import { OwnProcess } from './own-process.ts'
 import { privateFolder } from './private-folder.ts'
 import type { Supervised } from './supervisor.ts'
@@ -26,12 +27,18 @@ export interface PythonWorkerSpec {
   readonly threads: number
   /** How many requests it answers before it asks to be replaced. Without it: no matter how many. */
   readonly maxRequests?: number
+  /** ms until a request must have its answer, on its own server. */
+  readonly requestTime?: number
   /** The server that it is to run instead of its own. */
   readonly server?: string
   /** What the app shall see, and nothing else. */
   readonly env: Readonly<Record<string, string>>
   /** ms until it has to be ready. */
   readonly timeout: number
+  /** Resident bytes above which it is replaced. */
+  readonly memory?: number
+  /** Told when it is. */
+  readonly onExcess: (error: ZappError) => void
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
 }
 
@@ -52,7 +59,7 @@ const FAILED_MS = 2000
  */
 export class PythonWorker implements Supervised, Upstream {
   readonly ended: Promise<string>
-  /** Resolves when it has answered its number of requests. */
+  /** Resolves when it has answered its number of requests, or costs more than it may. */
   readonly worn: Promise<void>
   readonly target: Target
   /** Idle connections are ours to close: the worker does so only when it drains, and then none is in use. */
@@ -61,6 +68,7 @@ export class PythonWorker implements Supervised, Upstream {
   state: 'starting' | 'ready' | 'draining' | 'ended' = 'starting'
   readonly #spec: PythonWorkerSpec
   readonly #process: OwnProcess
+  readonly #memory: MemoryLimit | undefined
   #running = 0
   #onIdle = () => {}
 
@@ -92,10 +100,13 @@ export class PythonWorker implements Supervised, Upstream {
       third: 'ipc',
       onLine: spec.onLine,
     })
+    const { name, memory: limit, onExcess } = spec
+    this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess })
     this.worn = new Promise((resolve) => {
       this.child.on('message', (message) => {
         if (typeOf(message) === 'retire') resolve()
       })
+      void this.#memory?.worn.then(resolve)
     })
     // Its output may be read for longer; nothing can be asked of it any more.
     this.child.once('exit', () => this.lose())
@@ -147,6 +158,7 @@ export class PythonWorker implements Supervised, Upstream {
     await Promise.race([this.#idle(), this.ended, afterMs(graceMs)])
     const left = Math.max(0, Math.round(end - performance.now()))
     if (this.send({ type: 'drain', graceMs: left })) await Promise.race([this.ended, afterMs(left + DRAINED_MS)])
+    if (this.child.exitCode === null && this.child.signalCode === null) this.#memory?.drained()
     await this.#process.stop(0)
     await this.ended
   }
@@ -202,10 +214,10 @@ const MAIN = 'import sys; del sys.path[0]; from zapp.__main__ import main; sys.e
 
 /** How a worker is called that listens on a Unix socket; PYTHONPATH has to be {@link PYTHON_LOADER}. */
 export function pythonArgv(
-  spec: Omit<PythonWorkerSpec, 'env' | 'timeout' | 'onLine' | 'name'>,
+  spec: Omit<PythonWorkerSpec, 'env' | 'timeout' | 'onLine' | 'name' | 'memory' | 'onExcess'>,
   socketPath: string,
 ): [string, ...string[]] {
-  const { python, file, tree, entry, mount, threads, maxRequests, server } = spec
+  const { python, file, tree, entry, mount, threads, maxRequests, requestTime, server } = spec
   return [
     python,
     // What is printed arrives at once, as it would on a terminal.
@@ -213,6 +225,7 @@ export function pythonArgv(
     ...(entry === undefined ? [] : ['--entry', entry]),
     ...(mount ? ['--mount', mount] : []),
     ...(maxRequests === undefined ? [] : ['--max-requests', String(maxRequests)]),
+    ...(requestTime === undefined ? [] : ['--request-time', String(requestTime / 1000)]),
     ...(server === undefined ? [] : ['--server', server]),
   ]
 }

@@ -5,6 +5,7 @@ import type { Entry, Manifest } from '../format/manifest-types.ts'
 import { isInProcess, runsInProcess } from './entry-kinds.ts'
 import { claimEnvironment, type Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import type { RunningEntry } from './running-entry.ts'
 
 export interface StartOptions {
@@ -17,6 +18,7 @@ export interface StartOptions {
   readonly python: string | undefined
   /** Path of the archive, where worker processes may open it. */
   readonly file: string | undefined
+  readonly limits: ProcessLimits
   /** The folder of the app's data folders. */
   readonly dataRoot: () => Promise<string>
   readonly onError: (error: unknown, where: string) => void
@@ -63,7 +65,7 @@ async function startEntry(entry: Entry, options: StartOptions): Promise<RunningE
     case 'server': {
       const { programSpec } = await import('./program-spec.ts')
       const { startServer } = await import('./start-server.ts')
-      const spec = await programSpec(entry, { ...options, home: await dataRoot() })
+      const spec = await programSpec(entry, { ...options, home: await dataRoot(), onError: told })
       return startServer(spec, told)
     }
     case 'wsgi':
@@ -78,7 +80,8 @@ async function startEntry(entry: Entry, options: StartOptions): Promise<RunningE
       const { startCgi } = await import('./start-cgi.ts')
       const env = await processEnvironment(entry.env, { ...options, home: await dataRoot() })
       const onLine = (text: string) => onLog({ entry: entry.name, stream: 'stderr', text })
-      return startCgi(entry, { ...options, env, onLine })
+      const { timeout } = entry
+      return startCgi({ ...entry, timeout: options.limits.requestTime ?? timeout }, { ...options, env, onLine })
     }
     default:
       throw refusal(entry)

@@ -4,6 +4,7 @@ import { fail, ZappError } from '../errors.ts'
 import type { Entry, Manifest } from '../format/manifest-types.ts'
 import type { Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import { processEnvironment } from './program-spec.ts'
 import { proxyRequest, proxyUpgrade } from './proxy.ts'
 import { PythonPool } from './python-pool.ts'
@@ -22,6 +23,7 @@ export interface PythonContext {
   readonly home: string
   /** Path of the interpreter. */
   readonly python: string
+  readonly limits: ProcessLimits
   readonly onError: (error: unknown) => void
   readonly onLog: (line: LogLine) => void
 }
@@ -88,7 +90,7 @@ export async function startPython(entry: PythonEntry, context: PythonContext): P
 }
 
 async function workerSpec({ name, type, env }: PythonEntry, context: PythonContext): Promise<PythonWorkerSpec> {
-  const { manifest, file, tree, config, home, python, onLog } = context
+  const { manifest, file, tree, config, home, python, limits, onLog, onError } = context
   const { threads = THREADS, server, maxRequests } = manifest.workers
   return {
     python,
@@ -100,7 +102,9 @@ async function workerSpec({ name, type, env }: PythonEntry, context: PythonConte
     ...(maxRequests === undefined ? {} : { maxRequests }),
     ...(server !== undefined && (server === 'gunicorn') === (type === 'wsgi') ? { server } : {}),
     env: await processEnvironment(env, { manifest, tree, config, home }),
+    ...limits,
     timeout: manifest.health?.timeout ?? START_MS,
+    onExcess: onError,
     onLine: (stream, text) => onLog({ entry: name, stream, text }),
   }
 }

@@ -26,9 +26,14 @@ export async function startServer(spec: ProgramSpec, onError: (error: unknown) =
   async function withProgram(work: (program: Program) => Promise<void>): Promise<void> {
     const { current } = programs
     if (current === undefined) throw unanswered('it is not running')
-    await work(current).catch((error: Error) => {
-      throw unanswered(error.message, error)
-    })
+    const letGo = current.hold()
+    try {
+      await work(current)
+    } catch (error) {
+      throw unanswered((error as Error).message, error)
+    } finally {
+      letGo()
+    }
   }
 
   return {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BackOff } from './back-off.ts'
 
 /** What runs until it ends by itself or is stopped. */
 export interface Supervised {
@@ -21,9 +22,6 @@ export interface SupervisorOptions<T extends Supervised> {
   readonly onFailed: (error: unknown) => void
 }
 
-/** Before what has ended is started again: doubled each time, up to the second. */
-const FIRST_DELAY_MS = 100
-const LAST_DELAY_MS = 30_000
 /** What ran for as long is taken to be well: the next delay is the first one again. */
 const WELL_MS = 60_000
 
@@ -54,6 +52,11 @@ export class Supervisor<T extends Supervised> {
     return this.#current
   }
 
+  /** Those that were replaced, and finish what they have begun. */
+  get leaving(): T[] {
+    return [...this.#leaving.keys()]
+  }
+
   /** Stops it, and starts no other. */
   async close(): Promise<void> {
     this.#closing.abort()
@@ -62,17 +65,14 @@ export class Supervisor<T extends Supervised> {
 
   async #keep(first: T | undefined): Promise<void> {
     const { signal } = this.#closing
-    let delay = FIRST_DELAY_MS
+    const backOff = new BackOff()
     for (let last = first; ; ) {
       const since = performance.now()
       const how = last && (await Promise.race([last.ended, ...(last.worn ? [last.worn] : [])]))
-      if (performance.now() - since > WELL_MS) delay = FIRST_DELAY_MS
+      if (performance.now() - since > WELL_MS) backOff.reset()
       let next: T | undefined
-      for (let wait = how === undefined ? 0 : delay; next === undefined; wait = delay) {
-        if (wait > 0) {
-          delay = Math.min(2 * delay, LAST_DELAY_MS)
-          await sleep(wait, undefined, { signal }).catch(() => {})
-        }
+      for (let waits = how !== undefined; next === undefined; waits = true) {
+        if (waits) await sleep(backOff.next(), undefined, { signal }).catch(() => {})
         if (signal.aborted) return
         next = await this.#options.start(signal).catch((error: unknown) => {
           if (!signal.aborted) this.#options.onFailed(error)

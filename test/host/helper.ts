@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach } from 'vitest'
 import type { ZappError } from '../../src/errors.ts'
@@ -58,6 +58,13 @@ export async function putArchive(target: string, manifest: object, files: Record
   const made = await makeArchive(join(target, '..'), { ...manifest }, files)
   await rename(made, target)
   return target
+}
+
+/** A settings file in a fresh folder. @param value text, or what is written as JSON */
+export async function settingsFile(value: unknown): Promise<string> {
+  const file = join(await tmpDir(), 'zapp.host.json')
+  await writeFile(file, typeof value === 'string' ? value : JSON.stringify(value))
+  return file
 }
 
 /** Archives of given file names in a fresh folder. */

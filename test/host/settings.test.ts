@@ -2,8 +2,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readSettings } from '../../src/host/settings/read-settings.ts'
-import { tmpDir } from '../helpers/tmp.ts'
-import { entry, folderOf, rejection, says, start } from './helper.ts'
+import { entry, folderOf, rejection, says, settingsFile, start } from './helper.ts'
 import { parseResponse, sendRaw } from './raw.ts'
 
 const shows = (name: string) => ({ 'app.cjs': `module.exports = (req, res) => res.end(String(process.env.${name}))` })
@@ -11,12 +10,6 @@ const declares = (...names: string[]) => ({
   ...entry,
   config: Object.fromEntries(names.map((name) => [name, { type: 'string', default: 'default' }])),
 })
-
-async function settingsFile(value: unknown): Promise<string> {
-  const file = join(await tmpDir(), 'zapp.host.json')
-  await writeFile(file, typeof value === 'string' ? value : JSON.stringify(value))
-  return file
-}
 
 describe('a settings file', () => {
   it('gives each app its own values: written, of a file, of the environment', async () => {
@@ -112,6 +105,8 @@ describe('a settings file', () => {
     ['a key that is none', '{\n  "listne": {}\n}', 'MANIFEST_UNKNOWN_KEY', 2, 3],
     ['no JSON', '{\n  "apps": [}\n', 'MANIFEST_SYNTAX', 2, 12],
     ['a port beyond all', '{"listen": {"port": 70000}}', 'MANIFEST_VALUE', 1, 21],
+    ['memory of no unit', '{"apps": {"a": {"limits": {"memory": "512"}}}}', 'MANIFEST_VALUE', 1, 38],
+    ['a time beyond all', '{"apps": {"a": {"limits": {"requestTime": "30d"}}}}', 'MANIFEST_VALUE', 1, 43],
     ['a value of the wrong type', '{"apps": {"a": {"config": {"A": []}}}}', 'MANIFEST_TYPE', 1, 33],
     [
       'two sources of a secret',

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openArchive } from '../../src/archive/archive.ts'
 import type { Deployment } from '../../src/host/deployment.ts'
+import type { AppLimits } from '../../src/host/settings/app-settings.ts'
 import { Isolated } from '../../src/host/workers/isolated.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -74,7 +75,10 @@ describe('an app in a process of its own', () => {
 })
 
 /** A deployment without a front. */
-async function deploy(files: Record<string, string>): Promise<{ deployment: Deployment; stop(): Promise<void> }> {
+async function deploy(
+  files: Record<string, string>,
+  limits: AppLimits = {},
+): Promise<{ deployment: Deployment; stop(): Promise<void> }> {
   const file = await makeArchive(await tmpDir(), entry, files)
   const archive = await openArchive(file)
   const nobody = () => {}
@@ -84,7 +88,7 @@ async function deploy(files: Record<string, string>): Promise<{ deployment: Depl
       ...{ archive: async () => archive, release: () => archive.close() },
     },
     {
-      ...{ mount: '', config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', 'deployed') },
+      ...{ limits, mount: '', config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', 'deployed') },
       ...{ app: { id: '/', version: '' }, accessLog: () => 'off' },
       ...{ onError: nobody, onLog: nobody, onAccess: nobody, onReport: nobody, onCut: nobody, onReturn: nobody },
     },
@@ -100,6 +104,14 @@ describe('Isolated', () => {
     await deployment.start().catch(() => {})
     expect(await deployment.died).toMatchObject({ code: 'APP_DIED', args: { times: 5 } })
     expect(deployment.pids).toEqual([])
+    await stop()
+  })
+
+  it('gives it up earlier where the settings say so', async () => {
+    const dies = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20); module.exports = () => {}`
+    const { deployment, stop } = await deploy({ 'app.cjs': dies }, { restarts: { count: 2, within: 60_000 } })
+    await deployment.start().catch(() => {})
+    expect(await deployment.died).toMatchObject({ code: 'APP_DIED', args: { times: 2, seconds: 60 } })
     await stop()
   })
 

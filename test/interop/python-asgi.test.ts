@@ -166,7 +166,8 @@ describe('worker processes', () => {
     const lines: string[] = []
     const env = { PATH: process.env.PATH!, LANG: 'C.UTF-8' }
     const onLine = (_: string, text: string) => lines.push(text)
-    const spec = { python, file, tree, name: 'main', entry: 'main', threads: 2, server, env, timeout: 60_000, onLine }
+    const place = { python, file, tree, name: 'main', entry: 'main', env }
+    const spec = { ...place, threads: 2, server, timeout: 60_000, onLine, onExcess: () => {} }
     const started = await PythonWorker.start({ ...spec, ...options })
     stops.push(() => started.stop(0))
     return { started, lines }

@@ -24,6 +24,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", required=True, metavar="PATH", help="where to listen")
     parser.add_argument("--threads", type=int, default=4, metavar="N")
     parser.add_argument("--max-requests", type=int, default=0, metavar="N")
+    parser.add_argument("--request-time", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--server", choices=("gunicorn", "uvicorn", "hypercorn"))
 
 
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
             options.socket,
             options.threads,
             options.max_requests,
+            options.request_time,
         )
         code = runner_of(_type(archive, options.entry), options.server)(worker, channel)
         if channel.has_ended:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import signal
 import socket
+import threading
 
 from ..wsgi import Application
 from .access_log import LineLog
@@ -16,6 +18,8 @@ from .server import Server
 STOP_GRACE = 10.0
 #: The same in a process that another one takes over from.
 RECYCLE_GRACE = 30.0
+#: For what still runs when its connections were cut.
+CUT_GRACE = 1.0
 
 
 def run_child(
@@ -68,6 +72,7 @@ def run_child(
     if timeout:
         server.limit_requests(timeout, lambda: say(b"T"))
     master.setblocking(False)
+    server.on_cut = end_for_sure
     server.watch(master.fileno(), hear)
     catch_terminate(server)
     settle()
@@ -86,6 +91,13 @@ def settle() -> None:
     """What was imported stays: the collector of garbage need not look through it again and again."""
     gc.collect()
     gc.freeze()
+
+
+def end_for_sure() -> None:
+    """No thread can be ended from outside: one that hangs in the app must not keep the process."""
+    timer = threading.Timer(CUT_GRACE, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def catch_interrupts() -> None:

@@ -55,6 +55,9 @@ class Connection:
         "_block",
         "template",
         "request_id",
+        "claim",
+        "waited",
+        "waits_since",
     )
 
     def __init__(self, sock: socket.socket, origin: "Origin", buffer: bytes = b""):
@@ -90,6 +93,11 @@ class Connection:
         self.template: Optional[dict[str, Any]] = None
         #: What the app is told as X-Request-Id, where nobody in front of us has said one.
         self.request_id = "-"
+        #: Where requests have a time: whoever pops it first answers, the app or who has waited long enough for it.
+        self.claim: Optional[list[None]] = None
+        #: Seconds for which threads have waited for the client in this request, and since when one does.
+        self.waited = 0.0
+        self.waits_since = 0.0
 
     def parse(self) -> bool:
         """
@@ -147,6 +155,7 @@ class Connection:
 
     def wait(self, for_input: bool) -> None:
         """Blocks this thread. :raises ClientGone: after STALL_TIMEOUT"""
+        since = self.waits_since = time.monotonic()
         if hasattr(select, "poll"):
             poller = select.poll()
             poller.register(self.descriptor, select.POLLIN if for_input else select.POLLOUT)
@@ -154,6 +163,8 @@ class Connection:
         else:
             one, none = [self.socket], []  # type: ignore[var-annotated]
             ready = any(select.select(one if for_input else none, none if for_input else one, none, STALL_TIMEOUT))
+        self.waits_since = 0.0
+        self.waited += time.monotonic() - since
         if not ready:
             raise ClientGone("the client has stalled")
 
@@ -177,8 +188,11 @@ class Connection:
 
     def send_continue(self) -> None:
         if not self.sent:
+            # This is no answer yet.
+            claim, self.claim = self.claim, None
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n", False)
             self.sent = 0
+            self.claim = claim
 
     def send(self, data: bytes | memoryview, is_last: bool) -> None:
         """
@@ -187,6 +201,10 @@ class Connection:
         :raises ClientGone: also when it takes less than MIN_RATE
         """
         begun, before = 0.0, self.sent
+        if self.claim is not None:
+            if not self.may_answer():
+                raise ClientGone("it has been answered that this took too long")
+            self.claim = None
         while True:
             try:
                 count = self.socket.send(data)
@@ -206,6 +224,15 @@ class Connection:
             waited = time.monotonic() - begun
             if waited > STALL_TIMEOUT and self.sent - before < MIN_RATE * waited:
                 raise ClientGone("the client takes too little")
+
+    def may_answer(self) -> bool:
+        """From any thread, once in each: whether it is this one that begins the response."""
+        claim = self.claim
+        try:
+            # Two threads may be here at the same moment; the list knows one of them as the first.
+            return claim is not None and claim.pop() is None
+        except IndexError:
+            return False
 
     def send_file(self, descriptor: int, position: int, count: int) -> None:
         """As :meth:`send`, by the system: the bytes never come into this process. It blocks. :raises ClientGone:"""
@@ -243,6 +270,7 @@ class Connection:
         self.line = None
         self.body = None
         self.sent = 0
+        self.waited = 0.0
         self.deadline = time.monotonic() + (HEAD_TIMEOUT if self.buffer else KEEP_ALIVE)
 
     def reset(self) -> None:

@@ -33,6 +33,8 @@ class Connections:
         self.hand_back: Callable[[socket.socket, bytes], None] = lambda sock, data: sock.close()
         #: Connections that were handed over go back as soon as nothing runs on them.
         self.gives_back = False
+        #: Seconds that a request may wait for a thread; 0: any number.
+        self.request_time = 0.0
         #: Clients may come back once more before a connection that ends is closed.
         self.is_gentle = False
         self._last_end = time.monotonic()
@@ -86,12 +88,26 @@ class Connections:
     def end_late(self, now: float) -> None:
         """Ends those that have taken too long."""
         for connection in list(self.all.values()):
-            if now < connection.deadline or connection.state in ("ready", "running"):
+            if now < connection.deadline or connection.state == "running":
+                continue
+            if connection.state == "ready":
+                self._end_waiting(connection)
                 continue
             if connection.state == "body" or (connection.state == "head" and connection.buffer):
                 self._refuse(connection, Refusal(408, "The request did not arrive in time."))
             else:
                 self._close(connection)
+
+    def _end_waiting(self, connection: Connection) -> None:
+        """All threads are in the app, and may stay there."""
+        if not self.request_time:
+            return
+        try:
+            self.ready.remove(connection)
+        except ValueError:
+            # A thread has taken it just now.
+            return
+        self._refuse(connection, Refusal(504, "The app did not answer in time."))
 
     def cut(self) -> None:
         """Ends every connection, whatever it is doing."""
@@ -131,6 +147,8 @@ class Connections:
                     connection.deadline = time.monotonic() + STALL_TIMEOUT
                 if connection.state == "body" and (connection.body is None or connection.body.read_ahead()):
                     connection.state = "ready"
+                    if self.request_time:
+                        connection.deadline = time.monotonic() + self.request_time
                     self.ready.append(connection)
                     return
                 if not connection.has_input:

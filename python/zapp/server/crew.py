@@ -3,7 +3,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Optional
+from typing import TYPE_CHECKING, Callable, Deque, Optional
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 #: Seconds that a request may take before somebody else looks after the other connections.
 PATIENCE = 0.002
@@ -24,6 +27,8 @@ class Member:
         self.turn.acquire()
         #: When the request that it is in began, by the monotonic clock; 0: it is in none.
         self.since = 0.0
+        #: Of that request, or the last one.
+        self.connection: Optional["Connection"] = None
 
 
 class Crew:

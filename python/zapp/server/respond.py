@@ -53,8 +53,22 @@ class Responder:
                 self._close(connection, result)
         if response.excess:
             self._tell_of(connection, f"the body is {response.excess} bytes longer than its Content-Length")
-        if self.log:
+        # Else it was answered, and logged, from outside.
+        if self.log and connection.claim != []:
             self.log.add(connection, response.status, started, self._mount)
+
+    def end_late(self, connection: Connection, seconds: float) -> None:
+        """From another thread than that which is in the app: what this still says goes nowhere."""
+        if connection.may_answer():
+            line = connection.line
+            refusal = Refusal(504, "The app did not answer in time.")
+            try:
+                connection.socket.send(refusal_response(refusal, is_head=line is not None and line.method == "HEAD"))
+            except OSError:
+                pass
+            if self.log:
+                self.log.add(connection, 504, time.time() - seconds, self._mount)
+        connection.abort()
 
     def refuse(self, connection: Connection, refusal: Refusal) -> None:
         """Answers what no app gets to see. Of what was no request there may be no line."""

@@ -43,10 +43,13 @@ class Server:
         self._drains = False
         self._is_leaving = False
         self._deadline = float("inf")
+        self._limits_time = False
         self._retire_after = 0
         self._on_retire: Callable[[], None] = lambda: None
         #: Called when the last connection that was handed over has gone, after ``leave``.
         self.on_left: Callable[[], None] = lambda: None
+        #: Called when the time of ``drain`` is over. The thread of ``run`` may be in the app, and stay there.
+        self.on_cut: Callable[[], None] = lambda: None
         #: Whether nothing has to be waited for but connections.
         self.may_end: Callable[[], bool] = lambda: True
 
@@ -64,20 +67,35 @@ class Server:
 
     def limit_requests(self, seconds: float, on_timeout: Callable[[], None]) -> None:
         """
-        A thread cannot be ended from outside. So when one is in the app for longer than that, the process is to be
-        replaced: ``on_timeout`` is called, once; and ``drain`` cuts what does not come back.
+        A request that the app takes longer for is answered 504, or cut off; what the app waits for its client is the
+        client's time. A thread cannot be ended from outside, so the process is to be replaced then: ``on_timeout`` is
+        called, once; and ``drain`` cuts what does not come back.
         """
+        self._limits_time = True
+        self.connections.request_time = seconds
+        told: set[Connection] = set()
 
         def inspect() -> None:
             now = time.monotonic()
             for member in self._crew.members:
-                if member.since and now - member.since > seconds:
-                    self._crew.inspect = None
+                since, connection = member.since, member.connection
+                if not since or connection is None or connection.waits_since or connection in told:
+                    continue
+                if now - since - connection.waited > seconds:
+                    # Its connection ends: no other request will be on it.
+                    told.add(connection)
+                    self._responder.end_late(connection, now - since)
                     self._responder.tell(f"a request has run for more than {seconds:g} s; this process is replaced")
-                    on_timeout()
-                    return
+                    if len(told) == 1:
+                        on_timeout()
 
         self._crew.inspect = inspect
+
+    def _run(self, me: Member, connection: Connection) -> None:
+        me.connection = connection
+        if self._limits_time:
+            connection.claim = [None]
+        self._responder.respond(connection)
 
     def run(self) -> None:
         """Returns when it was drained."""
@@ -161,7 +179,7 @@ class Server:
                     # Others help themselves.
                     break
                 may_return = crew.before_app(me, time.monotonic())
-                self._responder.respond(connection)
+                self._run(me, connection)
                 crew.after_app(me, time.monotonic())
                 if not may_return or not crew.retake():
                     self._give_back(connection)
@@ -178,7 +196,7 @@ class Server:
         except IndexError:
             return False
         me.since = time.monotonic()
-        self._responder.respond(connection)
+        self._run(me, connection)
         self._crew.after_app(me, time.monotonic())
         self._give_back(connection)
         return True
@@ -214,6 +232,9 @@ class Server:
         if now >= self._next_tick:
             self._next_tick = now + _TICK
             self._tick(now)
+            if not me.may_run and self._crew.inspect:
+                # The keeper leads because all others are in the app: just then somebody has to look at them.
+                self._crew.inspect()
 
     def _check_ends(self) -> None:
         if self._retire_after and self._responder.served >= self._retire_after:
@@ -237,5 +258,6 @@ class Server:
         if now >= self._deadline:
             self.connections.cut()
             self._crew.end()
+            self.on_cut()
             return
         self.connections.end_late(now)

@@ -9,7 +9,7 @@ from ..python_entry import PythonEntry
 from ..wsgi import Application
 from .access_log import RecordLog
 from .channel import Channel
-from .child import catch_interrupts, catch_terminate, jittered, settle
+from .child import catch_interrupts, catch_terminate, end_for_sure, jittered, settle
 from .listener import BACKLOG, Origin, listen_unix
 from .respond import Responder, WsgiApp
 from .server import Server
@@ -31,6 +31,8 @@ class WorkerOptions:
     threads: int
     #: 0: any number.
     max_requests: int
+    #: Seconds for a request; 0: any number.
+    request_time: float
 
 
 def run_wsgi(options: WorkerOptions, channel: Channel) -> int:
@@ -79,8 +81,11 @@ class _Worker:
         server.connections.hand_back = self._give_back
         server.on_left = lambda: channel.say({"type": "drained"})
         server.may_end = lambda: not channel.is_returning
+        server.on_cut = end_for_sure
         if self._options.max_requests:
             server.retire_after(jittered(self._options.max_requests), lambda: channel.say({"type": "retire"}))
+        if self._options.request_time:
+            server.limit_requests(self._options.request_time, lambda: channel.say({"type": "retire"}))
         catch_interrupts()
         catch_terminate(server)
         settle()

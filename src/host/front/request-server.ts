@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { statusInstead } from '../../runtimes/answer-instead.ts'
 import type { AccessRecord } from '../access-log.ts'
 import { checkRequest } from '../check-request.ts'
 import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
@@ -229,7 +230,7 @@ export class RequestServer {
     const { connection } = asked
     if (!connection.over(res)) return
     this.#lastEnd = performance.now()
-    const { refused } = connection
+    const refused = connection.refused ?? (res.headersSent ? undefined : statusInstead.get(asked.req.socket))
     const status = res.headersSent ? res.statusCode : (refused ?? 0)
     this.#log.answered(asked, status, !res.writableFinished && refused === undefined)
     // The connection turns idle after this event.

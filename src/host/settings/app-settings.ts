@@ -1,10 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fail } from '../../errors.ts'
+import { parseBytes } from '../../format/bytes.ts'
 import { parseDuration } from '../../format/duration.ts'
 import type { Health, Manifest } from '../../format/manifest-types.ts'
+import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import type { HostSettings } from './read-settings.ts'
 import type { AppSource } from './settings-schema.ts'
+
+/** What an app may cost before something is done about it. */
+export interface AppLimits extends ProcessLimits {
+  /** So many deaths of its processes within so many ms: the app is `failed`. */
+  readonly restarts?: { readonly count: number; readonly within: number }
+}
 
 /** What one app is started with, apart from its archive. Two that are equal as JSON start the same. */
 export interface AppSettings {
@@ -17,6 +25,7 @@ export interface AppSettings {
   readonly workers?: { readonly processes?: number; readonly threads?: number }
   /** ms after which it sleeps. */
   readonly idle?: number
+  readonly limits?: AppLimits
 }
 
 /** What the settings file says about one app: under its name, and under its id, which wins. */
@@ -37,7 +46,7 @@ export async function appSettings(
   given: Readonly<Record<string, string>>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<AppSettings> {
-  const { config = {}, secrets = {}, data, health, workers, idle } = appSource(settings, id, manifest.name)
+  const { config = {}, secrets = {}, data, health, workers, limits, idle } = appSource(settings, id, manifest.name)
   const folder = settings?.folder ?? ''
   const values = Object.entries(config).map(([name, value]) => [name, String(value)] as const)
   for (const [name, { env: variable, file }] of Object.entries(secrets)) {
@@ -49,12 +58,21 @@ export async function appSettings(
     ...(data === undefined ? {} : { data: resolve(folder, data) }),
     ...(health === undefined ? {} : { health: { ...health, timeout: parseDuration(health.timeout ?? '30s') ?? 0 } }),
     ...(workers === undefined ? {} : { workers }),
+    ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...idleOf(idle ?? (manifest.processes.size > 0 ? undefined : settings?.idle)),
   } as AppSettings
 }
 
 function idleOf(idle: string | false | undefined): Pick<AppSettings, 'idle'> {
   return typeof idle === 'string' ? { idle: parseDuration(idle) ?? 0 } : {}
+}
+
+function limitsOf({ memory, requestTime, restarts }: NonNullable<AppSource['limits']>): AppLimits {
+  return {
+    ...(memory === undefined ? {} : { memory: parseBytes(memory)! }),
+    ...(requestTime === undefined ? {} : { requestTime: parseDuration(requestTime)! }),
+    ...(restarts === undefined ? {} : { restarts: { ...restarts, within: parseDuration(restarts.within)! } }),
+  }
 }
 
 function fromEnvironment(name: string, variable: string, env: Readonly<Record<string, string | undefined>>): string {

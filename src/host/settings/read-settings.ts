@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Finding, fail, throwIfErrors } from '../../errors.ts'
+import { parseDuration } from '../../format/duration.ts'
 import { parseJson } from '../../format/json.ts'
 import { placed } from '../../format/manifest-parse.ts'
 import type { Broken } from '../../format/manifest-rule.ts'
@@ -35,7 +36,21 @@ export async function readSettings(file: string): Promise<HostSettings> {
 
 type Rule = Pick<Broken, 'code' | 'at' | 'target' | 'expected' | 'got'>
 
+/** As R20 of FORMAT.md; timers hold no more than 24 days. */
+const MAX_DURATION_MS = 7 * 24 * 3600 * 1000
+
 function brokenRules({ apps = {}, hosts = {}, proxies = [], listen = {} }: SettingsSource): Rule[] {
+  const durations = Object.entries(apps).flatMap(([app, { limits: { requestTime, restarts } = {} }]) => {
+    const at = ['apps', app, 'limits']
+    return [
+      { at: [...at, 'requestTime'], got: requestTime },
+      { at: [...at, 'restarts', 'within'], got: restarts?.within },
+    ]
+  })
+  const tooLong = durations.flatMap(({ at, got }): Rule[] => {
+    if (got === undefined || parseDuration(got)! <= MAX_DURATION_MS) return []
+    return [{ code: 'MANIFEST_VALUE', at, target: 'value', expected: 'at most 7 days', got }]
+  })
   const strangers = proxies.flatMap((got, index): Rule[] => {
     const expected = 'an address or a network like "10.0.0.0/8"'
     if (parseNetwork(got)) return []
@@ -65,7 +80,7 @@ function brokenRules({ apps = {}, hosts = {}, proxies = [], listen = {} }: Setti
         : [{ code: 'MANIFEST_VALUE', at, target: 'value', expected: 'a name of one host only', got: alias }]
     }),
   )
-  return [...strangers, ...secrets, ...aliases, ...brokenListeners(listen)]
+  return [...tooLong, ...strangers, ...secrets, ...aliases, ...brokenListeners(listen)]
 }
 
 function brokenListeners(listen: NonNullable<SettingsSource['listen']>): Rule[] {

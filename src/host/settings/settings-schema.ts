@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BYTES_PATTERN } from '../../format/bytes.ts'
 import * as v from '../../format/manifest-values.ts'
 import { ACCESS_FORMATS } from '../access-log.ts'
 import { addressSchema, listenSchema } from './listen-schema.ts'
@@ -37,6 +38,31 @@ const health = z.strictObject({
   timeout: optional(v.duration(), 'How long the app may take to become healthy.', { default: '30s' }),
 })
 
+const restarts = z.strictObject({
+  count: documented(v.count(1000), 'Deaths.', { example: 5 }),
+  within: documented(v.duration(), 'Of the last one and so many before it.', { example: '1m' }),
+})
+
+const limits = z.strictObject({
+  memory: optional(
+    text(BYTES_PATTERN, 'an amount of memory like "512M" or "2G" (units: K, M, G)'),
+    'Resident memory of each worker process, or program, together with what it started. One that holds more is replaced: the next one first, then it finishes what it has begun; at twice as much it is killed. Node is told of it, too.',
+    { example: '512M' },
+  ),
+  requestTime: optional(
+    v.duration(),
+    'How long an answer may take. Then it is 504, or cut off where it has begun. It wins over the timeout of "cgi" entries.',
+    { example: '30s' },
+  ),
+  restarts: optional(
+    restarts,
+    'How often processes may die before the app is failed. Without it: 5 times within a minute.',
+    {
+      example: { count: 5, within: '1m' },
+    },
+  ),
+})
+
 const app = z.strictObject({
   enabled: optional(v.flag(), 'Whether it is started.', { default: true }),
   mount: optional(mountPath(), 'Where it is mounted, whatever its file is called.', { example: '/shop' }),
@@ -56,6 +82,7 @@ const app = z.strictObject({
     'Its processes end when nothing was asked of it for so long, and start with the next request. false: never. Not for an app with "processes".',
     { example: '10m' },
   ),
+  limits: optional(limits, 'What it may cost.'),
 })
 
 const accessFormats = [...ACCESS_FORMATS, 'off'] as const

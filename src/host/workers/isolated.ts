@@ -13,6 +13,7 @@ import type { Connections, Deployment } from '../deployment.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { StoredApp } from '../prepare.ts'
 import { rawReply, refusal, sendReply } from '../reply.ts'
+import type { AppLimits } from '../settings/app-settings.ts'
 import type { Territory } from '../territory.ts'
 import type { Lost } from './hand-over.ts'
 import { type LaunchOptions, prepareLaunch } from './launch.ts'
@@ -20,6 +21,7 @@ import type { Report } from './messages.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface IsolatedOptions extends LaunchOptions {
+  readonly limits?: AppLimits | undefined
   /** Instead of the manifest's. */
   readonly health?: Health | undefined
   readonly onError: (error: unknown, where: string) => void
@@ -37,8 +39,7 @@ const START_MS = 30_000
 /** Requests wait for as long for a process that is being started again. */
 const WAIT_MS = 5000
 /** So many deaths in so many ms: starting it again does not help. */
-const MAX_DEATHS = 5
-const DEATHS_MS = 60_000
+const RESTARTS = { count: 5, within: 60_000 }
 
 const UNAVAILABLE = refusal(503, 'The app is not running.', { 'Retry-After': '10' })
 const UNANSWERED = refusal(502, 'The app did not answer.')
@@ -46,7 +47,7 @@ const UNANSWERED = refusal(502, 'The app did not answer.')
 /**
  * Runs an app in processes of its own, which share nothing with the host and other apps. One that dies is started again.
  *
- *     created ── start() ──▶ up ── 5 deaths in 60 s ──▶ failed: 503
+ *     created ── start() ──▶ up ── too many deaths ──▶ failed: 503
  *                            └─────── stop() ──▶ stopping: connections come back ──▶ stopped
  */
 export class Isolated implements Deployment {
@@ -108,6 +109,7 @@ export class Isolated implements Deployment {
         {
           ...{ name: manifest.name, app, launch: launcher.launch },
           timeout: START_MS + (this.#health?.timeout ?? 0),
+          memory: this.#options.limits?.memory,
           ...{ onLog, onError, onAccess, onReport },
           onLine: (stream, text) => onLog({ entry, stream, text }),
           onReturn: (socket, bytes, draining) => this.#options.onReturn(socket, bytes, !draining),
@@ -163,7 +165,8 @@ export class Isolated implements Deployment {
   async stop(graceMs: number): Promise<void> {
     this.#phase = 'stopping'
     this.#wake()
-    const stopped = this.#workers.map((worker) => worker.stop(graceMs))
+    const leaving = this.#supervisors.flatMap((one) => one.leaving)
+    const stopped = [...this.#workers, ...leaving].map((worker) => worker.stop(graceMs))
     await Promise.all([...stopped, ...this.#supervisors.map((one) => one.close())])
     await this.#release()
     await this.#stored.release()
@@ -240,15 +243,16 @@ export class Isolated implements Deployment {
   #mourn(how: string): void {
     if (this.#phase !== 'up') return
     const now = performance.now()
+    const { count, within } = this.#options.limits?.restarts ?? RESTARTS
     this.#deaths.push(now)
-    while (this.#deaths[0] !== undefined && this.#deaths[0] < now - DEATHS_MS) this.#deaths.shift()
+    while (this.#deaths[0] !== undefined && this.#deaths[0] < now - within) this.#deaths.shift()
     this.#options.onError(new Error(how), 'the process ended')
-    if (this.#deaths.length < MAX_DEATHS) return
+    if (this.#deaths.length < count) return
     this.#phase = 'failed'
     this.#wake()
     for (const supervisor of this.#supervisors) void supervisor.close()
     const { name } = this.manifest
-    this.#onDied(fail('APP_DIED', name, { name, times: MAX_DEATHS, seconds: DEATHS_MS / 1000, reason: how }))
+    this.#onDied(fail('APP_DIED', name, { name, times: count, seconds: within / 1000, reason: how }))
   }
 }
 

@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Manifest } from '../../format/manifest-types.ts'
 import { isPythonApp, runsInProcess } from '../../runtimes/entry-kinds.ts'
+import { heapFlags } from '../../runtimes/heap-flags.ts'
+import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import { workerPlace } from '../../runtimes/worker-environment.ts'
 import type { AccessFormat } from '../access-log.ts'
 import { HOST_HONOURS } from '../honours.ts'
@@ -20,6 +22,7 @@ export interface LaunchOptions {
   readonly data: string | undefined
   /** Instead of the manifest's. */
   readonly workers?: Manifest['workers'] | undefined
+  readonly limits?: ProcessLimits | undefined
   /** Archives of earlier versions, the newest first. */
   readonly earlier?: readonly string[]
 }
@@ -56,16 +59,16 @@ export async function prepareLaunch(stored: StoredApp, options: LaunchOptions): 
     const { preparePython } = await import('../../runtimes/prepare-python.ts')
     return preparePython(await stored.archive(), file, { ...options, honours: HOST_HONOURS })
   }
-  const { app, mount, config, cache, workers, earlier = [] } = options
+  const { app, mount, config, cache, workers, limits = {}, earlier = [] } = options
   const { data, env } = await workerPlace(manifest, config, options.data)
   const [entry] = [...manifest.entries.values()].filter(({ type }) => type === 'node' || type === 'fetch')
   return {
     launch: (socket) => ({
-      argv: [process.execPath, MAIN],
+      argv: [process.execPath, ...heapFlags(limits), MAIN],
       cwd: process.cwd(),
       env,
       start: {
-        ...{ type: 'start', file, mount, config, cache, data, earlier, socket },
+        ...{ type: 'start', file, mount, config, cache, data, earlier, limits, socket },
         ...{ app: app.id, accessLog: options.accessLog() },
       },
     }),

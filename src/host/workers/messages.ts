@@ -1,5 +1,6 @@
 import type { Finding } from '../../errors.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
+import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import type { AccessFormat, AccessRecord } from '../access-log.ts'
 import type { Counts } from '../metrics.ts'
 import type { Territory } from '../territory.ts'
@@ -20,6 +21,8 @@ export interface StartMessage {
   readonly data: string
   /** Archives of earlier versions, the newest first. */
   readonly earlier: readonly string[]
+  /** Of requests, and of processes that the worker starts; its own memory is the host's to look after. */
+  readonly limits: ProcessLimits
   /** Path of the Unix socket on which only the host asks. */
   readonly socket: string
   /** What the access log calls the app. */

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { fail, ZappError } from '../../errors.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
+import { MemoryLimit } from '../../runtimes/memory-limit.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
 import { privateFolder } from '../../runtimes/private-folder.ts'
 import type { Supervised } from '../../runtimes/supervisor.ts'
@@ -24,6 +25,8 @@ export interface WorkerSpec {
   readonly launch: (socket: string) => Launch
   /** ms until it has to be ready. */
   readonly timeout: number
+  /** Resident bytes above which it is replaced. */
+  readonly memory?: number | undefined
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
   /** Of programs that it started. */
   readonly onLog: (line: LogLine) => void
@@ -36,6 +39,8 @@ export interface WorkerSpec {
   readonly onLost: (lost: Lost) => void
 }
 
+/** For one that asked to be replaced: as long as a version that is replaced has. */
+const DRAIN_MS = 30_000
 /** For a worker to end after the grace that it was given. */
 const ENDING_MS = 2000
 /** What a worker may have printed after it said that it failed. */
@@ -49,7 +54,7 @@ const FAILED_MS = 2000
  */
 export class WorkerProcess implements Supervised, Upstream {
   readonly ended: Promise<string>
-  /** Resolves when it has answered its number of requests. */
+  /** Resolves when it has answered its number of requests, or costs more than it may. */
   readonly worn: Promise<void>
   readonly target: Target
   /** Idle connections are ours to close. */
@@ -60,6 +65,8 @@ export class WorkerProcess implements Supervised, Upstream {
   readonly #process: OwnProcess
   readonly #connections: HandOver
   readonly #drained: Promise<void>
+  readonly #memory: MemoryLimit | undefined
+  #isWorn = false
   #asking = 0
   #onAsked = () => {}
   #killAt: number = Number.POSITIVE_INFINITY
@@ -107,8 +114,13 @@ export class WorkerProcess implements Supervised, Upstream {
       return how
     })
     this.#drained = this.#said('drained')
+    this.#memory = this.#limitMemory()
     this.worn = new Promise((resolve) => {
       this.#child.on('message', ({ type }: FromWorker) => type === 'retire' && resolve())
+      void this.#memory?.worn.then(resolve)
+    })
+    void this.worn.then(() => {
+      this.#isWorn = true
     })
     if (start) this.#say(start)
   }
@@ -172,18 +184,28 @@ export class WorkerProcess implements Supervised, Upstream {
   }
 
   /** Lets it finish, and kills it where that takes longer. A later call can only shorten the wait. */
-  async stop(graceMs = Number.POSITIVE_INFINITY): Promise<void> {
+  async stop(graceMs = this.#isWorn ? DRAIN_MS : Number.POSITIVE_INFINITY): Promise<void> {
     if (this.state === 'starting') return this.#process.stop(0)
     const killAt = performance.now() + graceMs + ENDING_MS
     if (killAt < this.#killAt) {
       this.#killAt = killAt
       clearTimeout(this.#killTimer)
-      this.#killTimer = setTimeout(() => void this.#process.stop(0), graceMs + ENDING_MS)
+      this.#killTimer = setTimeout(() => {
+        this.#memory?.drained()
+        void this.#process.stop(0)
+      }, graceMs + ENDING_MS)
     }
     void this.drain(graceMs, false)
     this.#onAsked = () => this.#say({ type: 'end' })
     if (this.#asking === 0) this.#onAsked()
     await this.ended
+  }
+
+  #limitMemory(): MemoryLimit | undefined {
+    const { memory, name, onError } = this.#spec
+    if (memory === undefined) return undefined
+    const onExcess = (error: ZappError) => onError(error, 'memory')
+    return new MemoryLimit(this.#process, { limit: memory, name, onExcess })
   }
 
   get #child(): ChildProcess {

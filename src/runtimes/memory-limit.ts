@@ -1,0 +1,100 @@
+import { fail, type ZappError } from '../errors.ts'
+import { mebibytes } from '../format/bytes.ts'
+import type { OwnProcess } from './own-process.ts'
+import { residentMemory } from './resident-memory.ts'
+
+export interface MemoryLimitOptions {
+  /** Bytes. */
+  readonly limit: number
+  /** What messages call the process. */
+  readonly name: string
+  /** Told what was measured and what becomes of the process: MEMORY_EXCEEDED. */
+  readonly onExcess: (error: ZappError) => void
+}
+
+/** A leak takes minutes; one look at all processes of a machine, about 2 ms for a hundred of them. */
+const LOOK_MS = 1000
+/** So many times the limit: there is no time to wait for the one that replaces it. */
+const HARD = 2
+
+/**
+ * Keeps a process and its group below a limit of resident memory.
+ *
+ *     within ── above the limit ──▶ exceeded: `worn` ── replaced, drained, still there ──▶ killed
+ *        └───────────┴─────────── above twice the limit ──────────────────────────────────▶
+ */
+export class MemoryLimit {
+  /** Resolves when the process is to be replaced. */
+  readonly worn: Promise<void>
+  isExceeded = false
+  readonly #process: OwnProcess
+  readonly #options: MemoryLimitOptions
+  #wear = () => {}
+  #isKilled = false
+  #bytes = 0
+
+  constructor(process: OwnProcess, options: MemoryLimitOptions) {
+    this.#process = process
+    this.#options = options
+    this.worn = new Promise((resolve) => {
+      this.#wear = resolve
+    })
+    const { pid } = process
+    if (pid === undefined) return
+    watched.set(pid, (bytes) => this.#measured(bytes))
+    looking ??= setInterval(look, LOOK_MS).unref()
+    void process.ended.then(() => {
+      watched.delete(pid)
+      if (watched.size > 0) return
+      clearInterval(looking)
+      looking = undefined
+    })
+  }
+
+  /** It was replaced, and had its time to end. */
+  drained(): void {
+    if (this.isExceeded) this.#kill('its time to finish is over, it is killed')
+  }
+
+  #measured(bytes: number): void {
+    this.#bytes = bytes
+    const { limit } = this.#options
+    if (bytes > HARD * limit) this.#kill(`that is over ${HARD} times as much, it is killed`)
+    if (bytes <= limit || this.isExceeded) return
+    this.isExceeded = true
+    this.#tell('it is replaced')
+    this.#wear()
+  }
+
+  #kill(fate: string): void {
+    if (this.#isKilled) return
+    this.#isKilled = true
+    this.isExceeded = true
+    this.#tell(fate)
+    void this.#process.stop(0)
+  }
+
+  #tell(fate: string): void {
+    const { limit, name, onExcess } = this.#options
+    const [got, most] = [mebibytes(this.#bytes), mebibytes(limit)]
+    onExcess(fail('MEMORY_EXCEEDED', name, { name, pid: this.#process.pid ?? 0, limit: most, got, fate }))
+  }
+}
+
+/** By leader of the group. */
+const watched = new Map<number, (bytes: number) => void>()
+let looking: NodeJS.Timeout | undefined
+let isLooking = false
+
+async function look(): Promise<void> {
+  if (isLooking) return
+  isLooking = true
+  try {
+    const use = await residentMemory([...watched.keys()])
+    for (const [leader, bytes] of use) watched.get(leader)?.(bytes)
+  } catch {
+    // Without descriptors, say. The next look may see.
+  } finally {
+    isLooking = false
+  }
+}
