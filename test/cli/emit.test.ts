@@ -78,6 +78,9 @@ describe('zapp emit', () => {
     expect(text).toContain(serve)
     expect(text).toMatch(/^Type=notify\n# .*\nNotifyAccess=all$/m)
     expect(text).toMatch(/^ExecReload=kill -HUP \$MAINPID\nUser=web$/m)
+    // Port 80 takes a right.
+    expect(text).toMatch(/^CapabilityBoundingSet=(CAP_NET_BIND_SERVICE)\nAmbientCapabilities=\1$/m)
+    expect(await emit('systemd', dir)).toMatch(/^CapabilityBoundingSet=\n(?!Ambient)/m)
     const [code, refusal] = await refused('systemd', dir, '--cache', '/c')
     expect([code, refusal]).toEqual([2, expect.stringContaining('--cache means nothing for a folder of apps')])
     expect((await refused('gunicorn', dir))[0]).not.toBe(0)

@@ -2,7 +2,7 @@ import { shellWord } from '../../format/shell-word.ts'
 import { lines, steps } from '../lines.ts'
 import { systemdArgument, systemdWord } from '../quote.ts'
 import type { EmittedFile } from '../subject.ts'
-import { HARDENING, SERVICE } from './systemd.ts'
+import { hardening, SERVICE } from './systemd.ts'
 
 export interface HostSubject {
   /** The watched folder, absolute. */
@@ -56,7 +56,7 @@ export function systemdHost({ folder, host, port, user }: HostSubject): EmittedF
     'CacheDirectoryMode=0700',
     'LogsDirectory=zapp',
     'LogsDirectoryMode=0750',
-    ...HARDENING,
+    ...hardening(port),
     '# Beside an archive that is refused stands a file with the reason; undeploying removes it.',
     `ReadWritePaths=${systemdWord(folder)}`,
     '',

@@ -35,7 +35,7 @@ export function systemd(subject: EmitSubject, settings: EmitSettings): EmittedFi
     `User=${user}`,
     ...Object.entries(settings.config).map(([key, value]) => `Environment=${systemdWord(`${key}=${value}`)}`),
     secrets.length > 0 && [`# ${secrets.join(', ')}`, `EnvironmentFile=${systemdText(envFile)}`],
-    ...HARDENING,
+    ...hardening(port),
     `ReadWritePaths=${[cache, data].map(systemdWord).join(' ')}`,
     '',
     '[Install]',
@@ -57,10 +57,17 @@ export const SERVICE = [
   'UMask=0027',
 ]
 
-/** systemd.exec(5). Not MemoryDenyWriteExecute: V8 compiles at run time. */
-export const HARDENING = [
-  'NoNewPrivileges=yes',
-  'CapabilityBoundingSet=',
+/**
+ * systemd.exec(5). Not MemoryDenyWriteExecute: V8 compiles at run time.
+ * @param port below 1024 it takes a right to listen there
+ */
+export function hardening(port: number | undefined): string[] {
+  const right = port !== undefined && port > 0 && port < 1024 ? 'CAP_NET_BIND_SERVICE' : ''
+  const rights = [`CapabilityBoundingSet=${right}`, ...(right === '' ? [] : [`AmbientCapabilities=${right}`])]
+  return ['NoNewPrivileges=yes', ...rights, ...SANDBOX]
+}
+
+const SANDBOX = [
   'ProtectSystem=strict',
   'ProtectHome=read-only',
   'PrivateTmp=yes',
