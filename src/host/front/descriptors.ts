@@ -4,12 +4,24 @@ import type { Server } from 'node:net'
 /** For files, channels of processes, and connections to them. */
 const RESERVE = 48
 
+/** Connections that servers of this process have accepted, and that have not ended. */
+let open = 0
+
 /**
- * Keeps a server within the descriptors that the process may have (R12): connections beyond them are ended at once, and
- * accepting goes on when others have ended.
+ * Keeps all servers together within the descriptors that the process may have (R12): connections beyond them are ended at
+ * once, and accepting goes on when others have ended.
  */
 export function limitConnections(server: Server): void {
-  server.maxConnections = Math.max(1, softLimit() - RESERVE)
+  const most = Math.max(1, softLimit() - RESERVE)
+  // Of one server alone, before there is a socket.
+  server.maxConnections = most
+  server.on('connection', (socket) => {
+    open++
+    socket.once('close', () => {
+      open--
+    })
+    if (open > most) socket.destroy()
+  })
   // Should they run out all the same: the connection is lost, the process must not be.
   server.on('error', () => {})
 }

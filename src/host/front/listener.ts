@@ -66,6 +66,8 @@ export class Listener {
   #createServer(): Server {
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
     limitConnections(server)
-    return server.on('connection', (socket) => this.#onConnection(socket, this))
+    return server.on('connection', (socket) => {
+      if (!socket.destroyed) this.#onConnection(socket, this)
+    })
   }
 }
