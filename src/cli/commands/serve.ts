@@ -160,7 +160,8 @@ async function subjectOf(ui: Ui, files: readonly string[]): Promise<Subject> {
 
 /** The addresses on stdout. Apps that failed to start are told by {@link createLog}. */
 async function announce(ui: Ui, { address, listeners, apps, admin }: Host, subject: Subject): Promise<void> {
-  if (listeners.length > 1) {
+  const isServed = listeners.some(({ isRedirect }) => !isRedirect)
+  if (listeners.length > 1 || !isServed) {
     for (const { url, isRedirect } of listeners) {
       ui.say(`${ui.talk.green('listens')}  ${url}${isRedirect ? '  leads to https' : ''}`)
     }
@@ -177,9 +178,9 @@ async function announce(ui: Ui, { address, listeners, apps, admin }: Host, subje
     })
     return
   }
-  const live = apps.filter(isUp)
+  const live = apps.filter((app) => isServed && isUp(app))
   const rows = live.map((app) => [urlOf(app, address.url), titleOf(app)])
-  if (apps.length > 1 && !live.some(({ mount }) => mount === '')) rows.unshift([address.url, 'all apps'])
+  if (isServed && apps.length > 1 && !live.some(({ mount }) => mount === '')) rows.unshift([address.url, 'all apps'])
   ui.out(...renderTable(rows, { indent: 0, paint: (text, _, column) => (column === 0 ? ui.paint.cyan(text) : text) }))
 }
 

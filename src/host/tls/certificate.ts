@@ -118,7 +118,7 @@ function namesIn({ subjectAltName = '' }: X509Certificate): string[] {
 async function exposure(file: string): Promise<Finding[]> {
   const { mode } = await stat(file)
   if ((mode & 0o004) === 0) return []
-  return [warning('TLS_KEY_EXPOSED', file, { mode: `0${(mode & 0o777).toString(8)}` })]
+  return [warning('TLS_KEY_EXPOSED', file, { file, mode: `0${(mode & 0o777).toString(8)}` })]
 }
 
 function warning(...args: Parameters<typeof finding>): Finding {
