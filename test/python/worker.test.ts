@@ -5,7 +5,8 @@ import { Agent, request } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type SentRecord, unpackRecord } from '../../src/host/workers/messages.ts'
+import { LATENCY_BUCKETS } from '../../src/host/metrics.ts'
+import { type Report, type SentRecord, unpackRecord } from '../../src/host/workers/messages.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { ROOT } from './python.ts'
@@ -174,6 +175,17 @@ describe('python -m zapp worker', () => {
     expect(String(await once(one, 'data'))).toContain('204 From the host')
 
     await once(two, 'data')
+    // Where nothing is logged it counts. The connection is handed over behind the message.
+    worker.child.send({ type: 'accessLog', format: 'off' })
+    const three = connect(port)
+    three.write('GET /shop/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    await once(three, 'data')
+    const { counts } = (await worker.message('report')) as unknown as Report
+    expect(counts).toMatchObject({ requests: { '2xx': 1 }, bytes: expect.any(Number), seconds: expect.any(Number) })
+    expect([counts.latency.length, counts.latency.reduce((sum, count) => sum + count)]).toEqual([
+      LATENCY_BUCKETS.length + 1,
+      1,
+    ])
     worker.child.send({ type: 'drain', graceMs: 5000 })
     expect((await worker.message('return')).head).toBe('GET /sho')
     await worker.message('drained')
@@ -181,7 +193,7 @@ describe('python -m zapp worker', () => {
     expect((await ask({ socketPath: worker.socketPath, path: '/shop/' })).status).toBe(200)
     worker.child.send({ type: 'end' })
     expect(await worker.exit).toEqual([0, null])
-    for (const socket of [one, two, ...worker.returned]) socket.destroy()
+    for (const socket of [one, two, three, ...worker.returned]) socket.destroy()
   })
 
   it('accepts by itself where it is given the listening socket, until it is drained', async () => {

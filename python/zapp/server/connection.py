@@ -13,7 +13,7 @@ from .limits import HEAD_TIMEOUT, KEEP_ALIVE, MAX_HEAD, MAX_TARGET, MIN_RATE, OU
 from .refusal import Refusal
 
 if TYPE_CHECKING:
-    from .listener import Origin
+    from .listener import Ends, Origin
 
 
 class ClientGone(OSError):
@@ -60,11 +60,11 @@ class Connection:
         "waits_since",
     )
 
-    def __init__(self, sock: socket.socket, origin: "Origin", buffer: bytes = b""):
+    def __init__(self, sock: socket.socket, origin: "Origin", buffer: bytes, ends: "Ends"):
         self.socket = sock
         self.descriptor = sock.fileno()
         self.origin = origin
-        self.environ: dict[str, Any] = origin.environ_of(sock)
+        self.environ: dict[str, Any] = origin.environ_of(sock, ends)
         #: Whether it may say who the client is.
         self.is_trusted = origin.is_trusted or self.environ["REMOTE_ADDR"] in origin.proxies
         self.buffer = buffer

@@ -7,7 +7,7 @@ from typing import Callable, Deque
 
 from .connection import ClientGone, Connection
 from .limits import HEAD_TIMEOUT, IDLE_DRAIN, LINGER_TIMEOUT, MAX_DISCARD, READ, STALL_TIMEOUT
-from .listener import Origin
+from .listener import Ends, Origin
 from .poller import ENDED, READ as CAN_READ, WRITE as CAN_WRITE, Poller
 from .refusal import Refusal
 from .respond import Responder
@@ -51,20 +51,19 @@ class Connections:
                 return 0.0
         return time.monotonic() - self._last_end
 
-    def open(self, sock: socket.socket, origin: Origin, data: bytes) -> None:
+    def open(self, sock: socket.socket, origin: Origin, data: bytes, ends: Ends = (None, None)) -> None:
+        """:param data: what others have read of it :param ends: its addresses, where they are known"""
         try:
             sock.setblocking(False)
-            if not origin.is_trusted:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, origin, data)
+            connection = Connection(sock, origin, data, ends)
         except OSError:
             # It has gone already.
             sock.close()
             return
         self.all[connection.descriptor] = connection
-        self._poller.add(connection.descriptor)
-        if data:
-            self._advance(connection)
+        # Mostly the request is there already.
+        connection.has_input = True
+        self._advance(connection)
 
     def ask_to_end(self, connection: Connection) -> None:
         """After its response, or when it is idle."""

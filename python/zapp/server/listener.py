@@ -4,13 +4,16 @@ import errno
 import os
 import socket
 import sys
-from typing import Any, Container
+from typing import Any, Container, Optional, Tuple
 
 from ..errors import fail
 from .file_wrapper import FileWrapper
 
 #: Connections that wait for accept(). The system cuts it to its own limit.
 BACKLOG = 2048
+
+#: Addresses of a connection as the socket module has them, ours and the peer's; None where it has to be asked for.
+Ends = Tuple[Optional[Tuple[Any, ...]], Optional[Tuple[Any, ...]]]
 
 
 class Origin:
@@ -53,16 +56,16 @@ class Origin:
             "CONTENT_LENGTH": "",
         }
 
-    def environ_of(self, sock: socket.socket) -> dict[str, Any]:
+    def environ_of(self, sock: socket.socket, ends: Ends) -> dict[str, Any]:
         """What all requests of one connection have in common."""
         environ = dict(self._environ)
         if self.is_trusted:
             environ["REMOTE_ADDR"] = ""
             return environ
         if self.is_handed_over:
-            own = sock.getsockname()
+            own = ends[0] or sock.getsockname()
             environ["SERVER_NAME"], environ["SERVER_PORT"] = _plain(own[0]), str(own[1])
-        peer = sock.getpeername()
+        peer = ends[1] or sock.getpeername()
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = _plain(peer[0]), str(peer[1])
         return environ
 

@@ -12,16 +12,15 @@ READ, WRITE, ENDED = 1, 2, 4
 class Poller(Protocol):
     """
     Tells when descriptors turn ready. Of connections it tells each turn once, and nothing more until ``rearm``, or
-    until the next one comes: a connection that a thread is busy with wakes nobody again and again.
+    until the next one comes: a connection that a thread is busy with wakes nobody again and again. One that was never
+    waited for is not known here.
     """
 
     def watch(self, descriptor: int) -> None:
         """A listener, a channel: told of as long as there is something to read."""
 
-    def add(self, descriptor: int) -> None:
-        """A connection."""
-
-    def rearm(self, descriptor: int, for_output: bool) -> None: ...
+    def rearm(self, descriptor: int, for_output: bool) -> None:
+        """A connection is to be waited for."""
 
     def remove(self, descriptor: int) -> None: ...
 
@@ -35,25 +34,30 @@ def make_poller() -> Poller:
 
 
 class EpollPoller:
-    """Edge-triggered: one system call for the whole life of a connection."""
+    """Edge-triggered: one system call for the whole life of a connection, and none where all has come at once."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._in, self._out = select.EPOLLIN, select.EPOLLOUT
         self._ended = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
         self._edges = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+        self._known: set[int] = set()
 
     def watch(self, descriptor: int) -> None:
         # Without EPOLLEXCLUSIVE: where several processes wait for one listener, the one that is woken may decline.
         self._epoll.register(descriptor, select.EPOLLIN)
-
-    def add(self, descriptor: int) -> None:
-        self._epoll.register(descriptor, self._edges)
+        self._known.add(descriptor)
 
     def rearm(self, descriptor: int, for_output: bool) -> None:
-        pass
+        if descriptor not in self._known:
+            # What has come before it is told of as well.
+            self._epoll.register(descriptor, self._edges)
+            self._known.add(descriptor)
 
     def remove(self, descriptor: int) -> None:
+        if descriptor not in self._known:
+            return
+        self._known.remove(descriptor)
         try:
             self._epoll.unregister(descriptor)
         except OSError:
@@ -79,9 +83,6 @@ class SelectorPoller:
 
     def watch(self, descriptor: int) -> None:
         self._watched.add(descriptor)
-        self._selector.register(descriptor, selectors.EVENT_READ)
-
-    def add(self, descriptor: int) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ)
 
     def rearm(self, descriptor: int, for_output: bool) -> None:

@@ -77,9 +77,9 @@ class Responder:
         if self.log:
             self.log.add(connection, refusal.status, started, "-")
 
-    def flush_log(self) -> None:
-        if self.log:
-            self.log.flush()
+    def flush_log(self, is_last: bool = False) -> Optional[float]:
+        """:returns: see :class:`AccessLog`"""
+        return self.log.flush(is_last) if self.log else None
 
     def _refuse(self, connection: Connection, refusal: Refusal) -> None:
         method = connection.line.method if connection.line else ""

@@ -100,7 +100,7 @@ class Server:
     def run(self) -> None:
         """Returns when it was drained."""
         self._crew.run()
-        self._responder.flush_log()
+        self._responder.flush_log(is_last=True)
         self._poller.close()
         self._ear.close()
         self._mouth.close()
@@ -206,7 +206,7 @@ class Server:
         self.wake()
 
     def _poll(self, me: Member) -> None:
-        self._responder.flush_log()
+        log_pause = self._responder.flush_log()
         self._check_ends()
         if self._crew.is_over:
             return
@@ -217,6 +217,8 @@ class Server:
         else:
             pause = self.acceptor.pause()
             timeout = pause if pause is not None else _TICK if self.connections.all else None
+            if log_pause is not None and (timeout is None or log_pause < timeout):
+                timeout = log_pause
         events = self._poller.poll(timeout)
         self._is_polling = False
         for descriptor, mask in events:

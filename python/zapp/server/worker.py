@@ -7,7 +7,7 @@ from typing import Any, Optional
 from ..archive import Archive
 from ..python_entry import PythonEntry
 from ..wsgi import Application
-from .access_log import RecordLog
+from .access_log import HostLog
 from .channel import Channel
 from .child import catch_interrupts, catch_terminate, end_for_sure, jittered, settle
 from .listener import BACKLOG, Origin, listen_unix
@@ -65,7 +65,7 @@ class _Worker:
         name = options.archive.manifest.name
         self._responder = Responder(app, name, options.mount, strip=strip)
         self._server = Server(self._responder, options.threads)
-        self._records = RecordLog(lambda records: channel.say({"type": "access", **records}))
+        self._log = HostLog(channel.say)
         self._has_host = False
         many = options.threads > 1
         self._front = Origin("localhost", "80", multithread=many, multiprocess=True, is_trusted=True)
@@ -106,7 +106,9 @@ class _Worker:
         elif kind == "territory":
             self._has_host = True
             self._server.connections.territory = Territory.of(message["territory"])
-            self._responder.log = self._records
+            self._responder.log = self._log
+        elif kind == "accessLog":
+            self._log.writes = message["format"] != "off"
         elif kind == "drain":
             self._drain(message["graceMs"] / 1000, bool(message.get("return")), bool(message.get("last")))
         elif kind == "activity":

@@ -117,6 +117,7 @@ export class Isolated implements Deployment {
         },
         signal,
       )
+      worker.logAs(this.#options.accessLog())
       if (this.#territory) worker.tell(this.#territory)
       if (this.#shared) await worker.listen(this.#shared)
       return worker
