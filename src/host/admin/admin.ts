@@ -48,7 +48,6 @@ export async function startAdmin({ host, token, at, version }: AdminOptions): Pr
   const routes = table.map((operation) => ({ operation, pattern: patternOf(operation.path) }))
   const document = openApi(table, { version })
   const files = await consoleFiles()
-  const closing = new AbortController()
   const server = createServer((req, res) => {
     answer(req, res).catch((error: unknown) => sendError({ req, res }, error))
   })
@@ -69,8 +68,7 @@ export async function startAdmin({ host, token, at, version }: AdminOptions): Pr
       res.setHeader('WWW-Authenticate', scheme).setHeader('Connection', 'close')
       return refuse(res, 401, 'ADMIN_TOKEN')
     }
-    const signal = AbortSignal.any([closing.signal, goneSignal(res)])
-    const call = { req, res, query: new URLSearchParams(search), params: {}, signal }
+    const call = { req, res, query: new URLSearchParams(search), params: {}, signal: goneSignal(res) }
     if (isTomcatText(path)) return tomcatText(path, call, host)
     await dispatch(path, call)
   }
@@ -93,7 +91,6 @@ export async function startAdmin({ host, token, at, version }: AdminOptions): Pr
   return {
     url,
     async close() {
-      closing.abort()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeAllConnections()
       await closed
@@ -132,6 +129,10 @@ function decoded(params: Readonly<Record<string, string>>): Record<string, strin
   }
 }
 
+/**
+ * Aborts when the connection has ended, by the client or by {@link Admin.close}. Not AbortSignal.any with a signal for the
+ * latter: that one would keep 180 bytes of every request for good (Node 20).
+ */
 function goneSignal(res: ServerResponse): AbortSignal {
   const gone = new AbortController()
   res.once('close', () => gone.abort())
