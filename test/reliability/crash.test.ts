@@ -76,27 +76,30 @@ promise('R10', 'a host that is killed loses nothing, and leaves nothing behind',
   const place = await makePlace()
   const times = sized(4, 200)
   await putApp(place.apps, 'express', 'app', 'v0')
-  await withHost(place, async () => {})
+  let host = await HostProcess.start(place)
+  const version = async () => (await askOnce(host.port, '/app/')).headers['x-version']
   const [whole = 0] = treeSizes(place)
   let [neither, orphans, late, partial] = [0, 0, 0, 0]
-  for (let i = 1; i <= times; i++) {
-    const host = await HostProcess.start(place)
-    await moveIn(await makeApp('express', 'app', `v${i}`), place.apps, 'app')
-    // The file has to be quiet for 300 ms; then it is copied, checked, unpacked, started and switched to.
-    await sleep(Math.random() * 1500)
-    const processes = host.processes
-    host.kill('SIGKILL')
-    await host.exited
-    await until(() => !processes.some(isRunning), 5000).catch(() => {
-      orphans += processes.filter(isRunning).length
-    })
-    partial += treeSizes(place).filter((size) => size !== whole).length
-    await withHost(place, async (again) => {
-      const version = async () => (await askOnce(again.port, '/app/')).headers['x-version']
+  try {
+    for (let i = 1; i <= times; i++) {
+      await moveIn(await makeApp('express', 'app', `v${i}`), place.apps, 'app')
+      // The file has to be quiet for 300 ms; then it is copied, checked, unpacked, started and switched to.
+      await sleep(Math.random() * 1500)
+      const processes = host.processes
+      host.kill('SIGKILL')
+      await host.exited
+      await until(() => !processes.some(isRunning), 5000).catch(() => {
+        orphans += processes.filter(isRunning).length
+      })
+      partial += treeSizes(place).filter((size) => size !== whole).length
+      host = await HostProcess.start(place)
       if (![`v${i}`, `v${i - 1}`].includes((await version()) ?? '')) neither++
+      // The next kill finds it there.
       const isNew = async () => (await version()) === `v${i}`
       if ((await msUntil(isNew, 15_000)) === Number.POSITIVE_INFINITY) late++
-    })
+    }
+  } finally {
+    await host.stop()
   }
   return [
     tried(`killed at ${times} random moments of a deploy`),

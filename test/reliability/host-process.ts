@@ -152,7 +152,7 @@ export class HostProcess {
   }
 }
 
-/** A host for as long as `work` runs. */
+/** A host for as long as `work` runs. @throws Error what `work` does, with what the host said last */
 export async function withHost<T>(
   place: Place,
   work: (host: HostProcess) => Promise<T>,
@@ -161,6 +161,8 @@ export async function withHost<T>(
   const host = await HostProcess.start(place, options)
   try {
     return await work(host)
+  } catch (error) {
+    throw new Error(`${error}\nWhat the host said last:\n${host.lines.slice(-20).join('\n')}`, { cause: error })
   } finally {
     if (host.child.exitCode === null && host.child.signalCode === null) await host.stop()
   }

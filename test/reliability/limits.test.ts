@@ -151,21 +151,23 @@ promise('R11', 'a disk that is full, and a crash, leave no part of a tree', asyn
   }
   const times = sized(3, 200)
   let [partial, down] = [0, 0]
-  await withHost(place, async () => {})
+  let host = await HostProcess.start(place)
   const [small = 0] = treeSizes(place)
-  for (let i = 1; i <= times; i++) {
-    const host = await HostProcess.start(place)
-    const trees = treeSizes(place).length
-    await moveIn(await bigVersion(`v${i}`), place.apps, 'app')
-    // From the first byte of the tree's until some time after it is whole.
-    await until(() => readdirSync(join(place.cache, 'v1/temp')).length > 0 || treeSizes(place).length > trees)
-    await sleep(Math.random() * 200)
-    host.kill('SIGKILL')
-    await host.exited
-    partial += treeSizes(place).filter((size) => size !== small && size !== small + BIG_FILES).length
-    await withHost(place, async (again) => {
-      if ((await again.app('/app')).pids.length === 0) down++
-    })
+  try {
+    for (let i = 1; i <= times; i++) {
+      const trees = treeSizes(place).length
+      await moveIn(await bigVersion(`v${i}`), place.apps, 'app')
+      // From the first byte of the tree's until some time after it is whole.
+      await until(() => readdirSync(join(place.cache, 'v1/temp')).length > 0 || treeSizes(place).length > trees)
+      await sleep(Math.random() * 200)
+      host.kill('SIGKILL')
+      await host.exited
+      partial += treeSizes(place).filter((size) => size !== small && size !== small + BIG_FILES).length
+      host = await HostProcess.start(place)
+      if ((await host.app('/app')).pids.length === 0) down++
+    }
+  } finally {
+    await host.stop()
   }
   return [
     ...figures,

@@ -54,7 +54,7 @@ async function redeployUnderLoad(): Promise<Run> {
       const before = host.switches()
       const made = await Promise.all(KINDS.map((kind) => makeApp(kind, kind, `v${round}`)))
       await Promise.all(KINDS.map((kind, i) => moveIn(made[i]!, place.apps, kind)))
-      await until(() => host.switches() === before + KINDS.length)
+      await until(() => host.switches() === before + KINDS.length, 240_000)
     }
     await msUntil(() => load.requests >= sized(0, RESPONSES), 900_000)
     const { requests, seconds, failures } = await load.stop()
