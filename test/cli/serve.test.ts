@@ -148,7 +148,7 @@ describe('serve with a certificate', () => {
     await replacePair({ cert, key }, 'shop', 'other')
     const argv = ['serve', file, '--port', '0', '--cache', join(cwd, 'cache'), '--tls-cert', cert, '--tls-key', key]
     const { code, stderr } = await cli(argv, { cwd })
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error TLS_MISMATCH {2}\S+privkey\.pem\n[^]*fix: /)])
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error TLS_MISMATCH {2}\S+privkey\.pem\n[\s\S]*fix: /)])
     expect((await cli(['serve', file, '--tls-cert', cert], { cwd })).code).toBe(2)
   })
 })
