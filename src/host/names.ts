@@ -1,4 +1,5 @@
-import semver from 'semver'
+import compare from 'semver/functions/compare.js'
+import valid from 'semver/functions/valid.js'
 
 /** Where an app goes, and which version of it this is. */
 export interface Place {
@@ -51,7 +52,7 @@ export function placeOf(
 
 /** Semantic versions by their own rules, any others part by part: numbers as numbers, so that 11 comes after 2. */
 export function compareVersions(a: string, b: string): number {
-  if (semver.valid(a) && semver.valid(b)) return semver.compare(a, b)
+  if (valid(a) && valid(b)) return compare(a, b)
   const [left, right] = [a.split('.'), b.split('.')]
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     const order = comparePart(left[i] ?? '0', right[i] ?? '0')

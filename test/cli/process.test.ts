@@ -13,7 +13,10 @@ beforeAll(ensureBuilt)
 /** Packages and folders of dist/ that a run of the command line loads: V8 tells, on every Node, without hooks. */
 async function loadedBy(...argv: string[]): Promise<Set<string>> {
   const dir = await tmpDir()
-  await spawnCli(argv, { env: { NODE_V8_COVERAGE: dir } }).ended
+  const { child, ended } = spawnCli(argv, { env: { NODE_V8_COVERAGE: dir } })
+  // A server says where it answers, and is not needed any more then.
+  if (argv[0] === 'serve') child.stdout.once('data', () => child.kill('SIGTERM'))
+  await ended
   const loaded = new Set<string>()
   for (const name of await readdir(dir)) {
     const { result } = JSON.parse(await readFile(join(dir, name), 'utf8')) as { result: { url: string }[] }
@@ -32,12 +35,20 @@ describe('bin/zapp.js', () => {
   })
 
   it('loads only the command line itself for --version and --help', async () => {
-    // Of format/, how a shell writes a word: without zod, which the rest of it brings.
     for (const flag of ['--version', '--help']) {
-      expect([...(await loadedBy(flag))].sort()).toEqual(['cli', 'commander', 'errors.js', 'format', 'picocolors'])
+      expect([...(await loadedBy(flag))].sort()).toEqual(['chunks', 'cli', 'commander', 'picocolors'])
     }
     // The same measurement sees them where they are used.
     expect(await loadedBy('validate', 'package.json')).toContain('zod')
+  })
+
+  it('serves an archive that it has checked before without what checks, packs and watches', async () => {
+    const dir = await tmpDir()
+    const file = await makeArchive(dir, { routes: { '/': { static: 'public' } } }, { 'public/index.html': 'x' })
+    const serve = ['serve', file, '--port', '0', '--cache', join(dir, 'cache'), '--data', join(dir, 'data')]
+    await loadedBy(...serve)
+    const loaded = [...(await loadedBy(...serve))].sort()
+    expect(loaded).toEqual(['chunks', 'cli', 'commander', 'fastest-levenshtein', 'picocolors', 'semver'])
   })
 
   it('ends with the exit code of the command', async () => {
