@@ -11,12 +11,15 @@ export interface ServeApp {
 
 export interface ServeOptions {
   readonly apps: readonly ServeApp[]
-  /** Address to listen on. With it, `port` or `tls` the host listens there alone, whatever the settings file says. Default: the settings file's, else `127.0.0.1`. */
+  /**
+   * Address to listen on. With it, `port` or `tls` the host listens there alone, also where the settings file has several.
+   * Default: the settings file's, else `127.0.0.1`.
+   */
   readonly host?: string
   /** Default: the settings file's, else 8080, or 8443 with `tls`; 0 takes any free one. */
   readonly port?: number
-  /** Speaks TLS with this certificate. */
-  readonly tls?: PairFiles
+  /** Speaks TLS with this certificate. Absolute paths. */
+  readonly tls?: Pick<PairFiles, 'cert' | 'key'>
   /** Values given one by one: each reaches the apps that declare it; CONFIG_UNKNOWN when no app does. */
   readonly config?: Readonly<Record<string, string>>
   /** A file of NAME=VALUE lines. `config` wins over it; names that no app declares are left aside. */

@@ -173,16 +173,20 @@ describe('addresses', () => {
     const { port } = served.host.address
     await served.write({ host: A, port })
     await served.host.reload()
-    await served.write({ host: '0.0.0.0', port })
+    expect(served.host.address).toMatchObject({ host: A, port })
+    // The same address in another spelling: the system lets nobody listen there twice.
+    await served.write({ host: '127.1', port })
     await served.host.reload()
-    expect(await connects(port, B)).toBe(true)
+    expect(served.host.address).toMatchObject({ host: '127.1', port })
+    expect(await connects(port, A)).toBe(true)
     await served.write([
       { host: A, port },
       { host: '192.0.2.1', port: 0 },
     ])
     expect(await rejection(served.host.reload())).toMatchObject({ code: 'IO' })
     // The one that had to go first is there again.
-    expect(await connects(port, B)).toBe(true)
+    expect(served.host.listeners).toMatchObject([{ host: '127.1', port }])
+    expect(await connects(port, A)).toBe(true)
   })
 
   it('trust the proxies that the settings name now', async () => {

@@ -57,6 +57,15 @@ beforeAll(async () => {
     'ROOT.zapp': [manifest('root'), app('root')],
     'a.zapp': [manifest('a'), app('a')],
     'b.zapp': [manifest('b'), app('b')],
+    'py.zapp': [
+      { entry: { type: 'wsgi', app: 'app:application' }, name: 'py' },
+      {
+        'app.py': `def application(environ, start_response):
+    start_response('200 OK', [])
+    return [' '.join([environ['wsgi.url_scheme'], 'from', environ['REMOTE_ADDR']]).encode()]
+`,
+      },
+    ],
   })
   for (const name of ['shop.example', 'www.shop.example']) {
     await mkdir(join(dir, name))
@@ -103,6 +112,12 @@ describe('over TLS', () => {
     talk.socket.destroy()
     await vi.waitFor(() => expect(records().at(-1)).toMatchObject({ target: '/x?y', status: 200, peer: '127.0.0.1' }))
     expect(host.metrics().get('/')?.requests).toEqual({ '1.0.0': { '2xx': 1 } })
+  })
+
+  it('so does one of Python', async () => {
+    const socket = await openTls(portAt(SECURE))
+    socket.write(get('/py/', 'localhost', 'Connection: close\r\n'))
+    expect(await readAll(socket)).toContain('https from 127.0.0.1')
   })
 
   it('the certificate is that of the name, and the first for any other and for none', async () => {

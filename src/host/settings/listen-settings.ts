@@ -6,14 +6,17 @@ import type { HostSettings } from './read-settings.ts'
 
 type Given = Pick<ServeOptions, 'host' | 'port' | 'tls'>
 
-/** Where to listen: at what the command line says, else at what the file says, else on 127.0.0.1:8080. */
+/**
+ * Where to listen: at what the file says, else on 127.0.0.1:8080. With one of the three from the command line there is one
+ * address; what they leave open is that of the file, where that has a single one.
+ */
 export function listenAddresses(settings: HostSettings | undefined, { host, port, tls }: Given): ListenAddress[] {
   const sources = listed(settings?.listen ?? {})
   if (host === undefined && port === undefined && !tls) return sources.map((source) => toAddress(source, settings))
   const [only = {}, other] = sources
-  const base = other ? {} : toAddress(only, settings)
-  const given = { ...base, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
-  return [{ ...toAddress({}, undefined), ...(tls && { port: TLS_PORT }), ...given, ...(tls && { tls: [tls] }) }]
+  const { redirect: _, ...base } = other ? {} : only
+  const source = { ...base, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
+  return [toAddress(tls ? { ...source, tls: { ...tls } } : source, settings)]
 }
 
 const PORT = 8080
