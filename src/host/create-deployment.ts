@@ -55,8 +55,14 @@ export function createDeployment(
     answers: new ArchiveAnswers(stored, { mount, earlier, memory, onError }),
     check: async () => {
       if (begins !== 'checked') return
-      const { unmetNeeds } = await import('../runtimes/unmet-needs.ts')
-      throwIfErrors(await unmetNeeds(await stored.archive(), { mount, config, honours: HOST_HONOURS }))
+      const [{ openJudged }, { unmetNeeds }] = await Promise.all([
+        import('../archive/judged-archive.ts'),
+        import('../runtimes/unmet-needs.ts'),
+      ])
+      // Not the one that stays open: hundreds may begin so, and hardly any is ever read.
+      const archive = await openJudged(stored.file)
+      const findings = unmetNeeds(archive, { mount, config, honours: HOST_HONOURS })
+      throwIfErrors(await findings.finally(() => archive.close()))
     },
   })
 }

@@ -23,15 +23,19 @@ export async function makeArchive(dir: string, manifest: Record<string, unknown>
         await writer.folder(name)
         continue
       }
-      const bytes = Buffer.from(content)
-      const mode = bytes.subarray(0, 2).toString() === '#!' ? 0o755 : 0o644
-      await writer.file({ path: name, mode, ...compress(bytes, true) })
+      const bytes = typeof content === 'string' ? Buffer.from(content) : content
+      const mode = bytes[0] === 0x23 && bytes[1] === 0x21 ? 0o755 : 0o644
+      const ready = compressed.get(bytes) ?? compress(bytes, true)
+      compressed.set(bytes, ready)
+      await writer.file({ path: name, mode, ...ready })
     }
   })
   return target
 }
 
 let made = 0
+/** Trees that many archives have in common are compressed once. */
+const compressed = new WeakMap<Uint8Array, ReturnType<typeof compress>>()
 
 function foldersOf(name: string): string[] {
   const parts = name.split('/').slice(0, -1)
