@@ -203,6 +203,20 @@ describe('an app that sleeps while nobody asks for it', () => {
     expect(served.host.app('site')).toMatchObject({ state: 'sleeping', version: '1.0.0' })
   })
 
+  it('answers those who wait for it to wake also where another version takes over meanwhile', async () => {
+    const served = await startIdle({ site: site('1.0.0'), other: shows })
+    const next = await makeArchive(await tmpDir(), ...site('2.0.0'))
+    const asked = Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const answer = await served.get('/site/', { method: 'POST', body: 'x' })
+        return `${answer.status} ${await answer.text()}`
+      }),
+    )
+    await served.host.deploy({ path: next })
+    for (const answer of await asked) expect(answer).toMatch(/^200 version [12]/)
+    expect(await served.text('/site/')).toBe('version 2.0.0')
+  })
+
   it('that does not start is 503 with its reason, and is tried again by later requests', async () => {
     const flag = join(await tmpDir(), 'flag')
     const module = `if (!require('node:fs').existsSync(${JSON.stringify(flag)})) throw new Error('no database')

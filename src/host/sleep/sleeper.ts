@@ -2,14 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ERRORS, type ZappError } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
+import { BackOff } from '../../runtimes/back-off.ts'
 import { asZappError } from '../candidate.ts'
 import type { Connections, Deployment, Rest } from '../deployment.ts'
 import type { StoredApp } from '../prepare.ts'
-import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
+import { type Reply, refusal } from '../reply.ts'
 import type { Territory } from '../territory.ts'
 import { Activity } from './activity.ts'
 import type { ArchiveAnswers } from './archive-answers.ts'
-import { BackOff } from './back-off.ts'
+import { WaitingRequests } from './waiting-requests.ts'
 
 export interface SleeperOptions {
   /** It falls asleep when nothing was asked of it for so long. */
@@ -26,8 +27,6 @@ export interface SleeperOptions {
   readonly limit: <T>(work: () => Promise<T>) => Promise<T>
   readonly onError: (error: unknown, where: string) => void
 }
-
-const UNREADABLE = refusal(500, 'The archive could not be read.')
 
 /** The largest delay of a timer. */
 const LONGEST_MS = 2 ** 31 - 1
@@ -58,18 +57,18 @@ export class Sleeper implements Deployment {
   readonly #options: SleeperOptions
   readonly #activity = new Activity()
   readonly #backOff = new BackOff()
-  /** Requests that wait for it to wake, or are answered from the archive. */
-  readonly #passing = new Set<ServerResponse | Duplex>()
+  readonly #waiting: WaitingRequests
   /** What has fallen asleep, or is being stopped, until it is gone. */
   readonly #ending = new Set<Deployment>()
   readonly #cut = new AbortController()
+  /** Before that it is not started again. */
+  #notBefore = 0
   #awake: Deployment | undefined
   #waking: Promise<Deployment | undefined> | undefined
   #territory: Territory | undefined
   #timer: NodeJS.Timeout | undefined
   #deadline = Number.POSITIVE_INFINITY
   #stopped: Promise<void> | undefined
-  #onPassed = () => {}
   #onDied: (error: ZappError | undefined) => void = () => {}
 
   constructor(stored: StoredApp, options: SleeperOptions) {
@@ -81,6 +80,9 @@ export class Sleeper implements Deployment {
       this.#onDied = resolve
     })
     this.rest = { isAsleep: options.asleep, since: new Date(), error: undefined, onTurn: () => {} }
+    const { answers, onError } = options
+    const unavailable = () => this.#unavailable()
+    this.#waiting = new WaitingRequests({ answers, onError, unavailable, wake: () => this.#wake() })
     const all = () => this.#all.flatMap((one) => one.connections ?? [])
     // It listens nowhere by itself: who sleeps accepts nothing.
     this.connections = {
@@ -124,20 +126,20 @@ export class Sleeper implements Deployment {
   handle(req: IncomingMessage, res: ServerResponse): void {
     this.#activity.request(req, res)
     if (this.#awake) this.#awake.handle(req, res)
-    else void this.#handle(req, res)
+    else this.#waiting.handle(req, res)
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#activity.connection(socket)
     if (this.#awake) this.#awake.upgrade(req, socket, head)
-    else void this.#upgrade(req, socket, head)
+    else this.#waiting.upgrade(req, socket, head)
   }
 
   async stop(graceMs: number): Promise<void> {
     clearTimeout(this.#timer)
     this.#deadline = Math.min(this.#deadline, performance.now() + graceMs)
     for (const one of this.#ending) void one.stop(graceMs).catch(() => {})
-    const late = setTimeout(() => this.#cutPassing(), Math.min(graceMs, LONGEST_MS))
+    const late = setTimeout(() => this.#cutWaiting(), Math.min(graceMs, LONGEST_MS))
     this.#stopped ??= this.#end()
     await this.#stopped.finally(() => clearTimeout(late))
   }
@@ -152,53 +154,17 @@ export class Sleeper implements Deployment {
     return this.#options.make({ ...this.#stored, release: async () => {} })
   }
 
-  async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    await this.#pass(res, async () => {
-      try {
-        if (await this.#options.answers.answer(req, res)) return
-      } catch (error) {
-        this.#options.onError(error, 'answering from the archive')
-        if (res.headersSent) res.destroy()
-        else sendReply(UNREADABLE, req, res)
-        return
-      }
-      const awake = await this.#wake()
-      if (res.closed) return
-      if (awake) awake.handle(req, res)
-      else sendReply(this.#unavailable(), req, res)
-    })
-  }
-
-  async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    await this.#pass(socket, async () => {
-      const refused = await this.#options.answers.refusal(req).catch(() => 500)
-      const text = 'No WebSocket upgrade is possible at this path.'
-      if (refused !== undefined) return endWith(socket, refusal(refused, text))
-      const awake = await this.#wake()
-      if (socket.destroyed) return
-      if (awake) awake.upgrade(req, socket, head)
-      else endWith(socket, this.#unavailable())
-    })
-  }
-
-  async #pass(one: ServerResponse | Duplex, work: () => Promise<void>): Promise<void> {
-    this.#passing.add(one)
-    await work()
-    this.#passing.delete(one)
-    if (this.#passing.size === 0) this.#onPassed()
-  }
-
   #unavailable(): Reply {
     const { error } = this.rest
     const reason = error ? ` ${error.code}, ${ERRORS[error.code].title}` : ''
-    const seconds = Math.max(1, Math.ceil(this.#backOff.waitMs / 1000))
+    const seconds = Math.max(1, Math.ceil((this.#notBefore - performance.now()) / 1000))
     return refusal(503, `The app could not be started.${reason}`, { 'Retry-After': String(seconds) })
   }
 
   /** Starts it once, however many ask. undefined: it does not start, or did not a moment ago. */
   async #wake(): Promise<Deployment | undefined> {
     if (this.#awake) return this.#awake
-    if (this.#backOff.waitMs > 0) return undefined
+    if (performance.now() < this.#notBefore) return undefined
     this.#waking ??= this.#rise().finally(() => {
       this.#waking = undefined
     })
@@ -221,12 +187,12 @@ export class Sleeper implements Deployment {
       await next.stop(0).catch((error) => onError(error, 'stopping'))
       if (signal.aborted) return undefined
       this.rest.error = asZappError(failure)
-      this.#backOff.failed()
+      this.#notBefore = performance.now() + this.#backOff.next()
       onError(failure, 'waking')
       return undefined
     }
     this.rest.error = undefined
-    this.#backOff.succeeded()
+    this.#backOff.reset()
     this.#awake = next
     this.#follow(next)
     this.#turn(`a request woke it, in ${Math.round(performance.now() - begun)} ms`)
@@ -275,27 +241,33 @@ export class Sleeper implements Deployment {
   }
 
   async #end(): Promise<void> {
-    if (this.#passing.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onPassed = resolve
-      })
-    }
-    if (this.#awake) this.#ending.add(this.#awake)
-    const graceMs = Math.max(0, this.#deadline - performance.now())
-    await Promise.all([...this.#ending].map((one) => one.stop(graceMs)))
+    this.#endAwake()
+    await this.#waiting.passed()
+    // Woken for those who waited.
+    this.#endAwake()
+    await Promise.all([...this.#ending].map((one) => one.stop(this.#graceMs)))
     await this.#options.answers.close()
     await this.#stored.release()
     this.#onDied(undefined)
   }
 
-  /** Nobody waits any longer. */
-  #cutPassing(): void {
-    this.#cut.abort()
-    // Those that wait for it to wake are told before.
-    setImmediate(() => this.#passing.forEach((one) => void one.destroy()))
+  #endAwake(): void {
+    const { onError } = this.#options
+    if (this.#awake) {
+      this.#ending.add(this.#awake)
+      void this.#awake.stop(this.#graceMs).catch((error) => onError(error, 'stopping'))
+    }
+    this.#awake = undefined
   }
-}
 
-function endWith(socket: Duplex, reply: Reply): void {
-  socket.end(rawReply(reply), () => socket.destroy())
+  get #graceMs(): number {
+    return Math.max(0, this.#deadline - performance.now())
+  }
+
+  /** Nobody waits any longer. */
+  #cutWaiting(): void {
+    this.#cut.abort()
+    // They are told before.
+    setImmediate(() => this.#waiting.cut())
+  }
 }
