@@ -1,5 +1,6 @@
+import { rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Archive } from '../archive/archive.ts'
 import { fail, throwIfErrors } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
@@ -8,6 +9,7 @@ import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
 import { readBuildInfo, runTree } from './load.ts'
 import { checkNeeds } from './needs.ts'
+import { privateFolder } from './private-folder.ts'
 import type { ProcessLimits } from './process-limits.ts'
 import { processEnvironment } from './program-spec.ts'
 import { PYTHON_LOADER, pythonArgv } from './python-worker.ts'
@@ -37,6 +39,9 @@ export interface PythonApp {
   release(): Promise<void>
 }
 
+/** Processes that can tell each other of their connections, with those that replace them. More of them do without. */
+const MAX_WORKERS = 64
+
 /**
  * Checks what an app of `isPythonApp` needs, and unpacks it.
  *
@@ -55,21 +60,29 @@ export async function preparePython(archive: Archive, file: string, options: Pre
   const python = needs.python.file
   const home = resolve(options.data ?? (await dataLocation(manifest.name)))
   const tree = await runTree(archive, { cache }, async () => home)
-  const { processes, threads = THREADS, maxRequests } = { ...manifest.workers, ...options.workers }
+  const { threads = THREADS, maxRequests, ...workers } = { ...manifest.workers, ...options.workers }
+  const processes = workers.processes ?? Math.min(WSGI_PROCESSES, availableParallelism())
   const spec = {
     ...{ python, file, tree: tree.root, mount, threads },
     ...(maxRequests === undefined ? {} : { maxRequests }),
     ...(requestTime === undefined ? {} : { requestTime }),
   }
+  // In memory of their own they could not: they are started one by one.
+  const shared = processes > 1 ? await privateFolder() : undefined
+  const balance = shared && join(shared, 'balance')
+  if (balance) await writeFile(balance, Buffer.alloc(4 * MAX_WORKERS, 0xff), { mode: 0o600 })
   const env = await processEnvironment(entry.env, { manifest, tree, config: config.values, home })
   return {
     launch: (socket) => ({
-      argv: pythonArgv(spec, socket),
+      argv: pythonArgv({ ...spec, ...(balance && { balance }) }, socket),
       cwd: tree.root,
       env: { ...env, PYTHONPATH: PYTHON_LOADER },
     }),
-    processes: processes ?? Math.min(WSGI_PROCESSES, availableParallelism()),
+    processes,
     entry: entry.name,
-    release: () => tree.release(),
+    async release() {
+      await tree.release()
+      if (shared) await rm(shared, { recursive: true, force: true })
+    },
   }
 }

@@ -29,6 +29,8 @@ export interface PythonWorkerSpec {
   readonly maxRequests?: number
   /** ms until a request must have its answer, on its own server. */
   readonly requestTime?: number
+  /** File in which workers that accept from one listener tell each other how many connections they have. */
+  readonly balance?: string
   /** The server that it is to run instead of its own. */
   readonly server?: string
   /** What the app shall see, and nothing else. */
@@ -217,7 +219,7 @@ export function pythonArgv(
   spec: Omit<PythonWorkerSpec, 'env' | 'timeout' | 'onLine' | 'name' | 'memory' | 'onExcess'>,
   socketPath: string,
 ): [string, ...string[]] {
-  const { python, file, tree, entry, mount, threads, maxRequests, requestTime, server } = spec
+  const { python, file, tree, entry, mount, threads, maxRequests, requestTime, balance, server } = spec
   return [
     python,
     // What is printed arrives at once, as it would on a terminal.
@@ -226,6 +228,7 @@ export function pythonArgv(
     ...(mount ? ['--mount', mount] : []),
     ...(maxRequests === undefined ? [] : ['--max-requests', String(maxRequests)]),
     ...(requestTime === undefined ? [] : ['--request-time', String(requestTime / 1000)]),
+    ...(balance === undefined ? [] : ['--balance', balance]),
     ...(server === undefined ? [] : ['--server', server]),
   ]
 }

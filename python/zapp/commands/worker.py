@@ -25,6 +25,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=4, metavar="N")
     parser.add_argument("--max-requests", type=int, default=0, metavar="N")
     parser.add_argument("--request-time", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--balance", metavar="PATH", help="a file that the processes of the app share")
     parser.add_argument("--server", choices=("gunicorn", "uvicorn", "hypercorn"))
 
 
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
             options.threads,
             options.max_requests,
             options.request_time,
+            options.balance,
         )
         code = runner_of(_type(archive, options.entry), options.server)(worker, channel)
         if channel.has_ended:

@@ -35,7 +35,9 @@ class Acceptor:
         self._listeners: dict[int, _Listener] = {}
         #: By the monotonic clock; None: it accepts.
         self._resumes_at: Optional[float] = None
-        #: Among the processes that accept from the same listener.
+        #: Those that it does not accept from meanwhile.
+        self._paused: set[int] = set()
+        #: Among the processes that accept from the same listener, which is no trusted one.
         self.balance: Optional[Balance] = None
         self._is_ahead = False
 
@@ -53,8 +55,9 @@ class Acceptor:
     def accept(self, descriptor: int) -> None:
         """To be called when a listener is readable."""
         one = self._listeners[descriptor]
+        is_shared = self.balance is not None and not one.origin.is_trusted
         for _ in range(_AT_ONCE):
-            if self.balance and self.balance.is_ahead(len(self._connections.all)):
+            if is_shared and self.balance and self.balance.is_ahead(len(self._connections.all)):
                 self._is_ahead = True
                 return
             if not self._accept_one(one):
@@ -68,18 +71,22 @@ class Acceptor:
             self._is_ahead = False
             # Who has something to answer lets the others accept meanwhile, and may not be ahead afterwards.
             if not self._connections.ready:
-                self._pause(_YIELD)
+                self._pause(_YIELD, shared_only=True)
         if self._resumes_at is None or time.monotonic() < self._resumes_at:
             return
         self._resumes_at = None
-        for one in list(self._listeners.values()):
-            self._poller.watch(one.listener.fileno())
+        paused, self._paused = self._paused, set()
+        for descriptor in paused & self._listeners.keys():
+            self._poller.watch(descriptor)
             if self.balance:
                 # The others have had their turn.
-                self._accept_one(one)
+                self._accept_one(self._listeners[descriptor])
 
     def stop(self, *, handed_over_only: bool = False) -> None:
         """Closes listeners. Who has been let in by the system already is accepted still."""
+        if self.balance:
+            self.balance.leave()
+            self.balance = None
         for one in list(self._listeners.values()):
             listener, origin, _ = one
             if handed_over_only and not origin.is_handed_over:
@@ -109,10 +116,12 @@ class Acceptor:
             return False
         return True
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float, *, shared_only: bool = False) -> None:
         self._resumes_at = time.monotonic() + seconds
-        for descriptor in self._listeners:
-            self._poller.remove(descriptor)
+        for descriptor, one in self._listeners.items():
+            if not (shared_only and one.origin.is_trusted):
+                self._poller.remove(descriptor)
+                self._paused.add(descriptor)
 
 
 def _prepare(listener: socket.socket) -> Optional[Tuple[Any, ...]]:

@@ -58,7 +58,7 @@ class Prefork:
         self._on_stop = on_stop
         # Twice as many: each may be about to end while its successor is there already.
         self._slots = set(range(2 * processes))
-        self._balance = Balance(2 * processes)
+        self._balance = Balance.of(2 * processes)
         self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
         self._has_started = False

@@ -8,6 +8,7 @@ from ..archive import Archive
 from ..python_entry import PythonEntry
 from ..wsgi import Application
 from .access_log import HostLog
+from .balance import Balance
 from .channel import Channel
 from .child import catch_interrupts, catch_terminate, end_for_sure, jittered, settle
 from .listener import BACKLOG, Origin, listen_unix
@@ -33,6 +34,8 @@ class WorkerOptions:
     max_requests: int
     #: Seconds for a request; 0: any number.
     request_time: float
+    #: File in which the processes of the app tell each other how many connections they have.
+    balance: Optional[str]
 
 
 def run_wsgi(options: WorkerOptions, channel: Channel) -> int:
@@ -101,6 +104,8 @@ class _Worker:
             sock.setblocking(False)
             # The host has only bound it.
             sock.listen(BACKLOG)
+            if self._options.balance:
+                self._server.acceptor.balance = Balance.join(self._options.balance)
             self._server.acceptor.listen(sock, self._handed)
             self._channel.say({"type": "listening"})
         elif kind == "territory":
