@@ -35,6 +35,11 @@ export class Apps {
     return this.#candidates.at(path)?.error
   }
 
+  /** Says that something will change in a moment. */
+  expect(): void {
+    this.#options.store.expect()
+  }
+
   /**
    * @param changed paths of which it was told that they changed: projects are read again, what is missing was there
    * @param restless paths that change right now: they are left for later

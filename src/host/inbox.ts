@@ -98,6 +98,7 @@ export class Inbox {
         void apps.settle().catch(onError)
         return again
       },
+      onStir: () => apps.expect(),
       onError,
     })
   }

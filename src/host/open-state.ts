@@ -17,7 +17,7 @@ export interface Opened {
 /** Where copies and versions are kept: in the state folder, or until the end in the cache. */
 export async function openState(dir: string | undefined, cacheDir: string): Promise<Opened> {
   const validators = new Validators()
-  const judge = (file: string) => validators.judge(file)
+  const judging = { judge: (file: string) => validators.judge(file), expect: () => validators.expect() }
   if (dir === undefined) {
     const cache = await openCache({ dir: cacheDir })
     const temporary = await makeTemp(await makeLayout(cache.dir))
@@ -25,7 +25,7 @@ export async function openState(dir: string | undefined, cacheDir: string): Prom
     const receipts = join(cache.dir, 'v1', 'checked')
     await mkdir(receipts, { recursive: true, mode: 0o700 })
     const state = await StateFile.open()
-    const store = await openStore({ dir: temporary, judge, receipts, keeps: keptBy(state) })
+    const store = await openStore({ dir: temporary, ...judging, receipts, keeps: keptBy(state) })
     const release = async () => {
       validators.close()
       await rm(temporary, { recursive: true, force: true })
@@ -41,7 +41,7 @@ export async function openState(dir: string | undefined, cacheDir: string): Prom
     const state = await StateFile.open(join(folder, 'state.json'))
     return {
       state,
-      store: await openStore({ dir: join(folder, 'store'), judge, keeps: keptBy(state) }),
+      store: await openStore({ dir: join(folder, 'store'), ...judging, keeps: keptBy(state) }),
       release: async () => {
         validators.close()
         await lock.release()

@@ -37,6 +37,8 @@ export interface Store {
    * @throws ZappError what is wrong with the archive
    */
   manifestText(stored: StoredFile): Promise<string>
+  /** Says that an archive will come in a moment. */
+  expect(): void
   /** Removes copies that nobody holds or keeps. */
   collect(digests?: Iterable<string>): Promise<void>
 }
@@ -46,6 +48,8 @@ export interface StoreOptions {
   readonly dir: string
   /** Checks an archive. @returns the text of its manifest @throws ZappError what is wrong with it */
   readonly judge: (file: string) => Promise<string>
+  /** Told that it will be asked to. */
+  readonly expect?: () => void
   /** Copies that stay without a holder. Default none. */
   readonly keeps?: (digest: string) => boolean
   /** Where it is kept what was checked. Default: beside the copies, and as long. */
@@ -70,7 +74,7 @@ interface Receipt {
  * renamed; those of a host that was killed are swept when the next one opens the store.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { dir, judge, keeps = () => false, receipts = dir } = options
+  const { dir, judge, expect = () => {}, keeps = () => false, receipts = dir } = options
   const drafts = join(dir, 'drafts')
   await rm(drafts, { recursive: true, force: true })
   await mkdir(drafts, { recursive: true, mode: 0o700 })
@@ -104,6 +108,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 
   function receive(stream: Readable): Promise<StoredFile> {
+    expect()
     return drafted('', 'receiving the archive', async (file) => {
       const hash = createHash('sha256')
       const tap = new Transform({
@@ -203,7 +208,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
   }
 
-  return { draft, fileOf, copy, receive, adopt, hold, manifestText, collect }
+  return { draft, fileOf, copy, receive, adopt, hold, manifestText, expect, collect }
 }
 
 export async function hashFile(file: string): Promise<string> {

@@ -12,6 +12,8 @@ export interface WatchOptions {
    * @returns ms after which it wants to look again, where something is not settled
    */
   readonly onChange: (changed: ReadonlySet<string>, restless: ReadonlySet<string>) => Promise<number | undefined>
+  /** Told of the first change after a time without: what it has to be looked at with can be readied meanwhile. */
+  readonly onStir?: () => void
   readonly onError: (error: unknown) => void
 }
 
@@ -31,7 +33,8 @@ const FIRST_MS = 1000
 const UNWATCHED = /(?:^|[/\\])(?:node_modules[/\\](?!\.package-lock\.json$)|\.git(?:[/\\]|$))/
 
 /** Follows files and folders until it is closed. What a change means is for others to find out. */
-export async function watchApps(roots: readonly Root[], { onChange, onError }: WatchOptions): Promise<Watcher> {
+export async function watchApps(roots: readonly Root[], options: WatchOptions): Promise<Watcher> {
+  const { onChange, onStir, onError } = options
   /** What has changed, and when that may be looked at: each for itself, so that one that never rests delays no other. */
   const due = new Map<string, number>()
   let next = performance.now() + FIRST_MS
@@ -66,7 +69,9 @@ export async function watchApps(roots: readonly Root[], { onChange, onError }: W
     })
     watcher.on('error', onError)
     watcher.on('all', (_, path) => {
-      for (const app of appsOf(root, path)) due.set(app, performance.now() + QUIET_MS)
+      const apps = appsOf(root, path)
+      if (due.size === 0 && apps.length > 0) onStir?.()
+      for (const app of apps) due.set(app, performance.now() + QUIET_MS)
       arm()
     })
     return watcher

@@ -172,6 +172,25 @@ describe('a watched folder', () => {
     await expect.poll(() => deployed(served)).toBe(2)
   })
 
+  it('is told of at once, before it is looked at', async () => {
+    const told: string[] = []
+    const dir = await tmpDir()
+    const watcher = await watchApps([{ path: dir, kind: 'folder' }], {
+      onStir: () => told.push('stir'),
+      onChange: async (changed) => {
+        told.push(...changed)
+        return undefined
+      },
+      onError: (error) => {
+        throw error
+      },
+    })
+    const file = join(dir, 'new.zapp')
+    await writeFile(file, 'one')
+    await expect.poll(() => told, { timeout: 5000 }).toEqual(['stir', file])
+    await watcher.close()
+  })
+
   it('is looked at from time to time, where no event tells of a change (R17)', async () => {
     const batches: number[] = []
     const watcher = await watchApps([{ path: await tmpDir(), kind: 'folder' }], {

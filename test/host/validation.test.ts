@@ -8,6 +8,7 @@ import { openStore } from '../../src/host/store.ts'
 import { ValidatorProcess } from '../../src/host/validation/validator-process.ts'
 import { Validators } from '../../src/host/validation/validators.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
+import { descendants } from '../helpers/processes.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { says } from './helper.ts'
 
@@ -45,6 +46,23 @@ it('VALIDATION_ENDED where the process ends instead of answering, and is asked n
   await ended
   await expect(validator.judge(good)).rejects.toMatchObject({ code: 'VALIDATION_ENDED' })
 })
+
+it.runIf(process.platform === 'linux')(
+  'a process that waits is asked; one that died while it waited is not',
+  async () => {
+    const validators = new Validators()
+    validators.expect()
+    validators.expect()
+    const [first = 0, ...others] = descendants(process.pid)
+    expect(others).toEqual([])
+    expect(JSON.parse(await validators.judge(good))).toMatchObject({ title: 'Good' })
+    expect(descendants(process.pid)).toEqual([first])
+    process.kill(first, 'SIGKILL')
+    await expect.poll(() => descendants(process.pid)).toEqual([])
+    expect(JSON.parse(await validators.judge(good))).toMatchObject({ title: 'Good' })
+    validators.close()
+  },
+)
 
 it('the process is asked again, and ends when it is needed no more', async () => {
   const ended = new Promise<number | undefined>((resolve) => {

@@ -33,6 +33,11 @@ export class Validators {
     })
   }
 
+  /** Something will be judged in a moment: a process is started meanwhile, where there is none. */
+  expect(): void {
+    if (!this.#closed && this.#all.size === 0) this.#keep(this.#start())
+  }
+
   /** What is being judged is left. */
   close(): void {
     this.#closed = true
@@ -40,7 +45,10 @@ export class Validators {
   }
 
   #start(): ValidatorProcess {
-    const validator = new ValidatorProcess(() => this.#all.delete(validator))
+    const validator = new ValidatorProcess(() => {
+      this.#all.delete(validator)
+      this.#forget(validator)
+    })
     this.#all.add(validator)
     return validator
   }
@@ -48,11 +56,15 @@ export class Validators {
   #keep(validator: ValidatorProcess): void {
     this.#idle.push(validator)
     setTimeout(() => {
-      const at = this.#idle.indexOf(validator)
       // It was asked since then, and has a timer of that day.
-      if (at === -1 || performance.now() - validator.since < IDLE_MS) return
-      this.#idle.splice(at, 1)
+      if (!this.#idle.includes(validator) || performance.now() - validator.since < IDLE_MS) return
+      this.#forget(validator)
       validator.end()
     }, IDLE_MS + 1).unref()
+  }
+
+  #forget(validator: ValidatorProcess): void {
+    const at = this.#idle.indexOf(validator)
+    if (at !== -1) this.#idle.splice(at, 1)
   }
 }
