@@ -408,18 +408,19 @@ class Slow(ServerCase):
 
     def test_a_body_that_trickles(self) -> None:
         self.serve(seen)
-        with self.connect() as sock:
-            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n" + b"x" * 70_000)
-            sock.settimeout(0.05)
-            # A byte now and then keeps no thread for ever.
-            while True:
-                sock.sendall(b"x")
-                try:
-                    answer = sock.recv(100)
-                    break
-                except socket.timeout:
-                    pass
-        self.assertEqual(answer[9:12], b"408")
+        # A byte now and then keeps no thread for ever; nor, where it is too little for a thread, the connection.
+        for begun in (70_000, 10):
+            with self.connect() as sock:
+                sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n" + b"x" * begun)
+                sock.settimeout(0.05)
+                while True:
+                    sock.sendall(b"x")
+                    try:
+                        answer = sock.recv(100)
+                        break
+                    except socket.timeout:
+                        pass
+            self.assertEqual(answer[9:12], b"408")
 
     def test_a_client_that_does_not_read(self) -> None:
         def app(environ: dict[str, Any], start_response: Any) -> Any:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Callable, Deque
 
 from .connection import ClientGone, Connection
-from .limits import HEAD_TIMEOUT, IDLE_DRAIN, LINGER_TIMEOUT, MAX_DISCARD, READ, STALL_TIMEOUT
+from .limits import HEAD_TIMEOUT, IDLE_DRAIN, LINGER_TIMEOUT, MAX_DISCARD, MIN_RATE, READ, STALL_TIMEOUT
 from .listener import Ends, Origin
 from .poller import ENDED, READ as CAN_READ, WRITE as CAN_WRITE, Poller
 from .refusal import Refusal
@@ -179,7 +179,9 @@ class Connections:
             self._close(connection)
             return False
         if connection.state == "body":
-            connection.deadline = time.monotonic() + STALL_TIMEOUT
+            # A byte now and then does not keep it: what comes is worth as much time as it may take by MIN_RATE.
+            worth = connection.deadline + len(data) / MIN_RATE
+            connection.deadline = min(worth, time.monotonic() + STALL_TIMEOUT)
         elif not connection.buffer and connection.served:
             connection.deadline = time.monotonic() + HEAD_TIMEOUT
         if len(data) < READ and not connection.has_end:

@@ -28,7 +28,7 @@ HEAD_TIMEOUT = 15.0
 KEEP_ALIVE = 65.0
 #: Seconds without a byte of a body, or without a byte that the client takes.
 STALL_TIMEOUT = 30.0
-#: Bytes in a second that a client must send of a body, or take of a response, while a thread waits for it: as Apache's
+#: Bytes in a second that a client must send of a body, or take of a response, while it is waited for: as Apache's
 #: mod_reqtimeout. Judged after STALL_TIMEOUT.
 MIN_RATE = 500
 #: Seconds for a client to notice that its request is not read any further.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections import deque
 from typing import Callable, Deque, Optional
@@ -74,8 +75,16 @@ class Server:
         self._limits_time = True
         self.connections.request_time = seconds
         told: set[Connection] = set()
+        looking = threading.Lock()
 
         def inspect() -> None:
+            if looking.acquire(False):
+                try:
+                    look()
+                finally:
+                    looking.release()
+
+        def look() -> None:
             now = time.monotonic()
             for member in self._crew.members:
                 since, connection = member.since, member.connection
@@ -234,8 +243,8 @@ class Server:
         if now >= self._next_tick:
             self._next_tick = now + _TICK
             self._tick(now)
-            if not me.may_run and self._crew.inspect:
-                # The keeper leads because all others are in the app: just then somebody has to look at them.
+            if self._crew.inspect:
+                # The keeper leads, because all others are in the app, or it sleeps.
                 self._crew.inspect()
 
     def _check_ends(self) -> None:

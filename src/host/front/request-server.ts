@@ -12,6 +12,7 @@ import { idleOf } from './idle.ts'
 import { forget, leaveAt, requestBytes } from './leave.ts'
 import { type Answers, type Found, RequestLog } from './request-log.ts'
 import { type Asked, ServedConnection } from './served-connection.ts'
+import { PATIENCE, type Patience, SlowClients } from './slow-clients.ts'
 
 export interface RequestServerOptions {
   /**
@@ -23,6 +24,8 @@ export interface RequestServerOptions {
   readonly log: (record: AccessRecord) => void
   /** Of proxies, which may say who the client is. Default: nobody may. */
   readonly trust?: Trust | undefined
+  /** With clients that are slow. */
+  readonly patience?: Partial<Patience> | undefined
   /** Whether a request is for somebody else. Its connection then goes to {@link onLeave}, and all that was read with it. */
   readonly leaves?: (req: IncomingMessage) => boolean
   /** Takes a connection on which nothing runs, and what of it was read and not answered. */
@@ -34,11 +37,13 @@ const LIMITS = {
   maxHeaderSize: 16 * 1024,
   /** A head that is not complete by then is answered 408 (S01). */
   headersTimeout: 15_000,
-  /** Off: an upload may be large and slow. What a body may cost is for the app to say. */
+  /** Off: an upload may be large and take its time. See {@link SlowClients}. */
   requestTimeout: 0,
   /** Longer than the 60 s of usual load balancers, so that it is never they who write into a closed connection. */
   keepAliveTimeout: 65_000,
 } as const
+
+const TOO_SLOW = Object.assign(new Error('the body does not come'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
 
 /** What Node's parser makes of bytes that are no request; everything else is 400. */
 const PARSER_ERRORS: Readonly<Record<string, Reply>> = {
@@ -58,6 +63,7 @@ export class RequestServer {
   readonly #options: RequestServerOptions
   readonly #log: RequestLog
   readonly #connections = new Map<Duplex, ServedConnection>()
+  readonly #slow: SlowClients
   readonly #leaving = new WeakSet<IncomingMessage>()
   #lastEnd = performance.now()
   #phase: 'open' | 'leaving' | 'closing' = 'open'
@@ -66,6 +72,11 @@ export class RequestServer {
   constructor(options: RequestServerOptions) {
     this.#options = options
     this.#log = new RequestLog(options.log)
+    this.#slow = new SlowClients(
+      { ...PATIENCE, ...options.patience },
+      () => this.#connections.values(),
+      (socket) => this.#notARequest(TOO_SLOW, socket),
+    )
     // Host is judged with all the rest, so that its refusal is logged with all the rest.
     const ours = { requireHostHeader: false, insecureHTTPParser: false, shouldUpgradeCallback: isWebSocket }
     this.#server = createServer({ ...LIMITS, ...ours })
@@ -150,6 +161,7 @@ export class RequestServer {
     if (!this.#connections.has(socket)) {
       this.#connections.set(socket, new ServedConnection(socket, (peer) => trust?.(peer) ?? false))
       socket.once('close', () => this.#forget(socket))
+      this.#slow.watch()
     }
     if (!leaves) return
     leaveAt(socket, (req) => {
@@ -170,7 +182,9 @@ export class RequestServer {
 
   #forget(socket: Socket): void {
     this.#connections.delete(socket)
-    if (this.#connections.size === 0) this.#onEmpty()
+    if (this.#connections.size > 0) return
+    this.#slow.rest()
+    this.#onEmpty()
   }
 
   #empty(): Promise<void> {
