@@ -44,7 +44,7 @@ const ALLOW: readonly Header[] = [['Allow', 'GET, HEAD']]
  * @throws ZappError ENTRY_RUNTIME for a route to an entry that is not in `options.entries`.
  */
 export async function createMount(archive: Archive, options: MountOptions = {}): Promise<Mount> {
-  return new ArchiveMount(archive, options)
+  return new ArchiveMount(archive, await createRouter(archive, new Set(options.entries)), options)
 }
 
 class ArchiveMount implements Mount {
@@ -54,12 +54,12 @@ class ArchiveMount implements Mount {
   readonly #onError: (error: unknown, where: string) => void
   readonly #earlier: NonNullable<MountOptions['earlier']>
 
-  constructor(archive: Archive, options: MountOptions) {
+  constructor(archive: Archive, route: Router, options: MountOptions) {
+    this.#route = route
     this.#onError = options.onError ?? (() => {})
     this.#earlier = options.earlier ?? []
     this.#content = new Content(archive, options.memory ?? new MemoryCache())
     this.#pages = new ErrorPages(archive, this.#content, this.#onError)
-    this.#route = createRouter(archive, new Set(options.entries))
   }
 
   error(

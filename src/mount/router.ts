@@ -18,11 +18,12 @@ export type Otherwise = { readonly entry: string } | { readonly file: StaticFile
 export type Router = (path: string) => Match<CompiledRoute> | undefined
 
 /** @throws ZappError ENTRY_RUNTIME for a route to an entry that is not in `entries`. */
-export function createRouter(archive: Archive, entries: ReadonlySet<string>): Router {
-  const rows = archive.manifest.routes.map((route): [Pattern, CompiledRoute] => [route.pattern, compile(route)])
+export async function createRouter(archive: Archive, entries: ReadonlySet<string>): Promise<Router> {
+  const rows: [Pattern, CompiledRoute][] = []
+  for (const route of archive.manifest.routes) rows.push([route.pattern, await compile(route)])
   return createMatcher(rows)
 
-  function compile(route: Route): CompiledRoute {
+  async function compile(route: Route): Promise<CompiledRoute> {
     const { target } = route
     switch (target.kind) {
       case 'entry':
@@ -33,7 +34,7 @@ export function createRouter(archive: Archive, entries: ReadonlySet<string>): Ro
       }
       case 'static': {
         const otherwise = target.else && { otherwise: compileElse(route, target.else) }
-        return { kind: 'static', route, table: buildStaticTable(archive, route, target.path), ...otherwise }
+        return { kind: 'static', route, table: await buildStaticTable(archive, route, target.path), ...otherwise }
       }
     }
   }

@@ -69,16 +69,23 @@ promise('R18', 'a hostile archive cannot hurt the host: it is judged beside it, 
   )
 })
 
-/** @returns the status. All go to one path: what is accepted takes the place of what was before */
+/** @returns the status, 0 where the host breaks off. All go to one path: what is accepted takes the place of what was before */
 async function upload(host: HostProcess, bytes: Buffer): Promise<number> {
   const token = readFileSync(join(host.place.state, 'admin.token'), 'utf8').trim()
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const asked = request({
       ...{ socketPath: join(host.place.state, 'admin.sock'), method: 'POST', path: '/api/apps?path=/hostile' },
       headers: { Authorization: `Bearer ${token}`, 'Content-Length': bytes.length },
     })
-    asked.once('response', (answer) => void text(answer).then(() => resolve(answer.statusCode ?? 0), reject))
-    asked.once('error', reject)
+    asked.once(
+      'response',
+      (answer) =>
+        void text(answer).then(
+          () => resolve(answer.statusCode ?? 0),
+          () => resolve(0),
+        ),
+    )
+    asked.on('error', () => resolve(0))
     asked.end(bytes)
   })
 }
