@@ -14,6 +14,7 @@ import { Redirects } from './front/redirects.ts'
 import type { Found as Answer } from './front/request-log.ts'
 import { RequestServer, type RequestServerOptions } from './front/request-server.ts'
 import { refusal } from './reply.ts'
+import type { Certificate } from './tls/certificate.ts'
 import type { CertificateNews } from './tls/certificates.ts'
 import { isMisdirected, type Secured } from './tls/misdirected.ts'
 
@@ -108,6 +109,11 @@ export class Front {
   /** As they are now. */
   get listeners(): readonly Listener[] {
     return this.#listeners.open
+  }
+
+  /** Those of all listeners, in force. */
+  get certificates(): readonly Certificate[] {
+    return this.#listeners.certificates
   }
 
   /**

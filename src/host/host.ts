@@ -4,6 +4,7 @@ import type { Finding } from '../errors.ts'
 import type { AppView, VersionView } from './app-view.ts'
 import type { HostEvent } from './host-event.ts'
 import type { AppMetrics } from './metrics.ts'
+import type { Certificate } from './tls/certificate.ts'
 
 /**
  * A host that serves. What the command line, the admin API and the console do to it, they do through this.
@@ -20,6 +21,8 @@ export interface Host {
     /** It serves no app, and leads to https alone. */
     readonly isRedirect: boolean
   })[]
+  /** Of its listeners, in force now. */
+  readonly certificates: readonly Pick<Certificate, 'files' | 'names' | 'validTo'>[]
   /** As they are now, by id. */
   readonly apps: readonly AppView[]
   /** When this host started. */

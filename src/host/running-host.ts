@@ -22,6 +22,7 @@ import type { AppMetrics } from './metrics.ts'
 export interface HostParts extends DeployerParts {
   readonly events: Events
   listeners(): Host['listeners']
+  certificates(): Host['certificates']
   reload(): Promise<void>
   reopenLogs(): Promise<void>
   close(options?: { readonly drainMs?: number }): Promise<void>
@@ -43,6 +44,10 @@ export class RunningHost implements Host {
     const { listeners } = this
     const { host, port, url } = (listeners.find(({ isRedirect }) => !isRedirect) ?? listeners[0]) as Address
     return { host, port, url }
+  }
+
+  get certificates(): Host['certificates'] {
+    return this.#parts.certificates()
   }
 
   get listeners(): Host['listeners'] {

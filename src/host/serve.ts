@@ -146,6 +146,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await start()
     phase = 'up'
     const running = new RunningHost({
+      certificates: () => front.certificates,
       listeners: () =>
         front.listeners.map(({ address, port }) => ({
           ...{ host: address.host, port, url: urlOfAddress(address, port) },

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
@@ -80,6 +80,18 @@ describe('certificates', () => {
     expect(certificates(served)).toMatchObject([
       { kept: false, findings: [{ code: 'TLS_EXPIRED', severity: 'warning' }] },
     ])
+  })
+
+  it('are measured: when they expire', async () => {
+    const tls = await pairOf('shop')
+    const admin = { host: A, port: 0 }
+    const { host } = await start(await apps(), { tls, admin, state: join(await tmpDir(), 'state') })
+    const token = await readFile(host.admin?.tokenFile ?? '', 'utf8')
+    const asked = await fetch(new URL('metrics', host.admin?.url), {
+      headers: { Authorization: `Bearer ${token.trim()}` },
+    })
+    const expiry = Date.parse('2126-01-01T00:00:00Z') / 1000
+    expect(await asked.text()).toContain(`zapp_certificate_expiry_timestamp_seconds{file="${tls.cert}"} ${expiry}\n`)
   })
 
   it('are for the names that the settings say', async () => {

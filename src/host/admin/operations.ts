@@ -128,7 +128,8 @@ export function operations(about: { readonly version: string }): readonly Operat
     {
       ...{ method: 'GET', path: '/metrics', id: 'prometheus', status: 200, answer: PROMETHEUS_TYPE },
       summary: 'The same counters for Prometheus.',
-      run: async ({ res }, host) => sendText(res, 200, PROMETHEUS_TYPE, renderMetrics(await readings(host))),
+      run: async ({ res }, host) =>
+        sendText(res, 200, PROMETHEUS_TYPE, renderMetrics(await readings(host), host.certificates)),
     },
   ]
 }

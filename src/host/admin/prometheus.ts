@@ -1,3 +1,4 @@
+import type { Host } from '../host.ts'
 import { type AppMetrics, LATENCY_BUCKETS } from '../metrics.ts'
 
 /** `text/plain; version=0.0.4`: the exposition format that every Prometheus reads. */
@@ -14,8 +15,14 @@ export interface Gauges {
 
 type Labels = Readonly<Record<string, string>>
 
-/** Counters of all apps in Prometheus' text form. Units and names are those of its conventions: seconds, bytes, `_total`. */
-export function renderMetrics(apps: ReadonlyMap<string, { metrics: AppMetrics; gauges: Gauges }>): string {
+/**
+ * Counters of all apps, and when certificates expire, in Prometheus' text form. Units and names are those of its
+ * conventions: seconds, bytes, `_total`.
+ */
+export function renderMetrics(
+  apps: ReadonlyMap<string, { metrics: AppMetrics; gauges: Gauges }>,
+  certificates: Host['certificates'],
+): string {
   const lines: string[] = []
   const family = (name: string, type: string, help: string) => {
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
@@ -61,6 +68,14 @@ export function renderMetrics(apps: ReadonlyMap<string, { metrics: AppMetrics; g
   each((labels, _, gauges) => draining(labels, gauges.draining))
   const memory = family('zapp_resident_memory_bytes', 'gauge', 'Resident memory of the processes of the app.')
   each((labels, _, gauges) => gauges.memory !== undefined && memory(labels, gauges.memory))
+  const expiry = family(
+    'zapp_certificate_expiry_timestamp_seconds',
+    'gauge',
+    'When the certificate of a listener stops being valid.',
+  )
+  // Listeners may have it in common.
+  const byFile = new Map(certificates.map(({ files, validTo }) => [files.cert, validTo]))
+  for (const [file, validTo] of byFile) expiry({ file }, validTo.getTime() / 1000)
   return `${lines.join('\n')}\n`
 }
 

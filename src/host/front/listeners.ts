@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ZappError } from '../../errors.ts'
+import type { Certificate } from '../tls/certificate.ts'
 import { type CertificateNews, Certificates, type ReadCertificates } from '../tls/certificates.ts'
 import type { Secured } from '../tls/misdirected.ts'
 import { TlsServer } from '../tls/tls-server.ts'
@@ -25,6 +26,7 @@ export class Listeners {
   /** Also of those that are closed: what they had accepted may not be secured yet. */
   readonly #tls = new Map<Listener, TlsServer>()
   #open: readonly Listener[] = []
+  #closed = false
   /** Changes wait for each other. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -34,6 +36,10 @@ export class Listeners {
       onNews: options.onNews,
       onChange: () => void this.#inTurn(() => this.#readAgain()),
     })
+  }
+
+  get certificates(): readonly Certificate[] {
+    return this.#certificates.inForce
   }
 
   get open(): readonly Listener[] {
@@ -54,6 +60,7 @@ export class Listeners {
   /** Accepts no more. Resolves when the connections are not the listeners' any more. */
   close(): Promise<void> {
     return this.#inTurn(async () => {
+      this.#closed = true
       this.#certificates.close()
       this.destroy()
       await Promise.all(this.#open.map((one) => one.close()))
@@ -104,6 +111,7 @@ export class Listeners {
 
   /** Files of certificates have changed. */
   async #readAgain(): Promise<void> {
+    if (this.#closed) return
     const read = await this.#certificates.read(this.#open.flatMap(({ address: { tls = [] } }) => tls))
     read.apply()
     for (const one of this.#open) this.#set(one, one.address, read)

@@ -45,6 +45,10 @@ export class Certificates {
     this.#options = options
   }
 
+  get inForce(): readonly Certificate[] {
+    return [...this.#inForce.values()]
+  }
+
   /**
    * Reads pairs, also those that are in force. Of one that is not any more what it should be, the one before is kept.
    *
