@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
+import { createReadStream, readdirSync } from 'node:fs'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -8,8 +8,9 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { BIN, ensureBuilt } from '../cli/helper.ts'
-import { commandOf, descendants } from '../helpers/processes.ts'
+import { commandOf, descendants, isRunning } from '../helpers/processes.ts'
 import { tmpDir } from '../helpers/tmp.ts'
+import { until } from './until.ts'
 
 /** Folders of one host, which outlive its process. */
 export interface Place {
@@ -152,20 +153,33 @@ export class HostProcess {
   }
 }
 
-/** A host for as long as `work` runs. @throws Error what `work` does, with what the host said last */
+/** A host for as long as `work` runs. @throws Error what `work` does, with what the host said last; what is left of it */
 export async function withHost<T>(
   place: Place,
   work: (host: HostProcess) => Promise<T>,
   options: HostOptions = {},
 ): Promise<T> {
   const host = await HostProcess.start(place, options)
+  let processes: number[] = []
+  let result: T
   try {
-    return await work(host)
+    result = await work(host)
   } catch (error) {
     throw new Error(`${error}\nWhat the host said last:\n${host.lines.slice(-20).join('\n')}`, { cause: error })
   } finally {
+    processes = descendants(host.pid)
     if (host.child.exitCode === null && host.child.signalCode === null) await host.stop()
   }
+  await until(() => leftBehind(place, processes).length === 0, 5000).catch(() => {
+    throw new Error(`a host left behind: ${leftBehind(place, processes).join(', ')}`)
+  })
+  return result
+}
+
+/** Processes that still run, and sockets. */
+function leftBehind({ temporary, state }: Place, processes: readonly number[]): string[] {
+  const sockets = [...readdirSync(temporary), ...readdirSync(state)].filter((name) => /^zapp-|\.sock$/.test(name))
+  return [...processes.filter(isRunning).map((pid) => `process ${pid}`), ...sockets]
 }
 
 /** From the one JSON document on stdout, which stays open. */
