@@ -186,7 +186,7 @@ describe('an executable archive', () => {
     const { dir, cache } = await newPlace()
     const port = await freePort()
     const argv = [file, '--port', `${port}`, '--mount', '/own', '--cache', cache]
-    await startProcess(argv, { at: port, cwd: dir })
+    await startProcess(argv, { at: port, cwd: dir, own: true })
     expect((await ask(port, '/own', GET)).body).toBe('/own')
   })
 

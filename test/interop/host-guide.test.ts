@@ -140,6 +140,7 @@ async function startUnit(): Promise<void> {
   expect(program).toBe('zapp')
   host = await startProcess([process.execPath, BIN, ...words], {
     at: ports.app,
+    own: true,
     cwd: '/',
     env: { HOME: '/nonexistent' },
     user: isRoot ? NOBODY : undefined,

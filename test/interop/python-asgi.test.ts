@@ -140,7 +140,7 @@ test.each(['uvicorn', 'hypercorn'])('python -m zapp serve runs it by %s, in seve
   const code = `${hide}; from zapp.__main__ import main; sys.exit(main())`
   const flags = ['--port', String(port), '--mount', '/shop', '--processes', '2', '--cache', join(dir, 'cache')]
   const argv = [python, '-c', code, 'serve', file, ...flags]
-  const started = await startProcess(argv, { at: port, cwd: dir, env: { PYTHONPATH: join(ROOT, 'python') } })
+  const started = await startProcess(argv, { at: port, cwd: dir, env: { PYTHONPATH: join(ROOT, 'python') }, own: true })
   stops.push(() => started.stop())
   const url = `http://127.0.0.1:${port}/shop`
   // It says so when all of its processes are ready.

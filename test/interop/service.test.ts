@@ -52,7 +52,7 @@ test('systemd is told what a host does, and SIGUSR1 opens its logs anew', async 
   )
   const argv = [process.execPath, BIN, 'serve', 'apps', '--settings', settings, '--state', 'state', '--cache', 'cache']
   const env = { HOME: dir, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '1000000' }
-  const host = await startProcess(argv, { at: port, cwd: dir, env })
+  const host = await startProcess(argv, { at: port, cwd: dir, env, own: true })
   onTestFinished(() => host.stop())
   const ready = `READY=1 STATUS=1 apps at http://127.0.0.1:${port}/`
   await expect.poll(told).toContain(ready)

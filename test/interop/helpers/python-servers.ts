@@ -71,7 +71,7 @@ function itself(name: string, ...python: string[]): PythonServer {
       const { dir, cache, data } = await newPlace()
       const port = await freePort()
       const options = ['--port', String(port), '--cache', cache, '--data', data, ...(mount ? ['--mount', mount] : [])]
-      return { port, ...(await startProcess([...python, archive, ...options], { at: port, cwd: dir })) }
+      return { port, ...(await startProcess([...python, archive, ...options], { at: port, cwd: dir, own: true })) }
     },
   }
 }

@@ -13,7 +13,7 @@ export async function startServe(
 ): Promise<ServerProcess> {
   const options = ['--mount', mount || '/', '-p', String(port), '--cache', cache, '--data', data, ...flags]
   const argv = [process.execPath, BIN, 'serve', file, ...options]
-  const server = await startProcess(argv, { at: port, cwd: dir })
+  const server = await startProcess(argv, { at: port, cwd: dir, own: true })
   await expect.poll(server.log, { timeout: 90_000 }).toMatch(/^(?:live|failed|error) /m)
   expect(server.log()).toMatch(/^live /m)
   return server
