@@ -39,8 +39,9 @@ test.each(SERVERS)('%s: %i redeploys', async (name, times, keepAlive) => {
   const file = join(dir, 'app.zapp')
   const put = async (i: number) => {
     await copyFile(versions[i]!, `${file}.new`)
-    // Some servers look at whole seconds.
-    await utimes(`${file}.new`, start + i, start + i)
+    // Some servers look at whole seconds, and need to be told by a few more.
+    const time = start + i * 1000
+    await utimes(`${file}.new`, time, time)
     await rename(`${file}.new`, file)
   }
   await put(0)
@@ -50,7 +51,7 @@ test.each(SERVERS)('%s: %i redeploys', async (name, times, keepAlive) => {
     for (let i = 1; i <= times; i++) {
       await put(i)
       await running.redeploy!()
-      await expect.poll(() => load.bodies.has(`1.0.${i}`)).toBe(true)
+      await expect.poll(() => load.bodies.has(`1.0.${i}`), { timeout: 60_000 }).toBe(true)
     }
     await load.stop()
     const { failures, requests, repeated } = load

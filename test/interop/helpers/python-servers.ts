@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile, utimes, writeFile } from 'node:fs/promises'
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -107,11 +107,19 @@ function uwsgi(
       const emitted = await emitInto(place, 'uwsgi', archive, ...flags, ...python, ...(await prepare(place)))
       await writeFile(emitted.file, change(await readFile(emitted.file, 'utf8'), mount))
       const server = await startUwsgi(program, emitted, place, port)
+      const said = (words: string) => server.log().split(words).length - 1
       let redeploys = 0
+      // It follows the archive by itself. Once a second it looks at the time of the file, in whole seconds; what it sees
+      // first, a moment after it listens, is no change, and one that it sees while it reloads is lost.
       const redeploy = async () => {
-        // It follows the archive by itself, but not while it is at it.
         redeploys++
-        while (server.log().split('chain reloading complete').length <= redeploys) await sleep(20)
+        for (;;) {
+          await sleep(1000)
+          if (said('chain reloading complete') >= redeploys) return
+          if (said('chain reload !!!') >= redeploys) continue
+          const later = (await stat(archive)).mtimeMs / 1000 + 1
+          await utimes(archive, later, later)
+        }
       }
       return { port, ...server, redeploy }
     },
