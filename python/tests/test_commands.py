@@ -140,6 +140,10 @@ class Run(WsgiCase):
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(30), 7)
 
+    def test_options_may_stand_between_the_file_and_the_name(self) -> None:
+        done = run("run", self.file, *self.flags, "migrate")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_what_cannot_be_run_is_told_in_one_line(self) -> None:
         wrong = {
             ("nothing",): (2, "must be one of mail, migrate, got nothing"),

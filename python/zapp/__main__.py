@@ -25,7 +25,12 @@ def main(args: Optional[Sequence[str]] = None) -> int:
     given = list(sys.argv[1:] if args is None else args)
     # What stands behind the first -- is somebody else's command line.
     end = given.index("--") if given[:1] == ["run"] and "--" in given else len(given)
-    options = parser.parse_args(given[:end])
+    options, rest = parser.parse_known_args(given[:end])
+    if options.command == "run" and options.name is None and rest and not rest[0].startswith("-"):
+        # To argparse a NAME that may be missing is missing where an option stands between FILE and it.
+        options.name = rest.pop(0)
+    if rest:
+        parser.error("unrecognized arguments: " + " ".join(rest))
     options.typed = given[end + 1 :]
     try:
         return int(options.run(options))

@@ -17,7 +17,7 @@ export interface InProcessOptions {
   readonly data: string | undefined
   /** Instead of the manifest's. */
   readonly health?: Health | undefined
-  /** Instead of the manifest's; for apps that run in processes of their own. */
+  /** Each key instead of the manifest's. */
   readonly workers?: Manifest['workers'] | undefined
   readonly limits?: AppLimits | undefined
   /** Archives of earlier versions, the newest first. */
@@ -55,7 +55,7 @@ export class InProcess implements Deployment {
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    const { mount, config, cache, data, limits, earlier = [], onError, onLog } = this.#options
+    const { mount, config, cache, data, workers, limits, earlier = [], onError, onLog } = this.#options
     const { loadHosted } = await import('../runtimes/load.ts')
     const loading = loadHosted(await this.#stored.archive(), {
       mount,
@@ -66,6 +66,7 @@ export class InProcess implements Deployment {
       honours: HOST_HONOURS,
       earlier,
       processLimits: limits,
+      workers,
       ...(data && { data }),
     })
     // Programs have a limit of their own within this one, and can say more about it.

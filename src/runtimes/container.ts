@@ -35,6 +35,11 @@ export const thisProcess: Container = {
   canRead: (file) => isAllowed(file, constants.R_OK),
 }
 
+/** This process, with one interpreter and no other. */
+export function withPython(file: string): Container {
+  return { ...thisProcess, python: (fits) => findPython(fits, file) }
+}
+
 /** On PATH, or where its path says. */
 async function findCommand(name: string): Promise<string | undefined> {
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')

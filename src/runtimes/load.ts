@@ -5,12 +5,13 @@ import { openJudged } from '../archive/judged-archive.ts'
 import { openCache, type RunTree } from '../cache/cache.ts'
 import { throwIfErrors } from '../errors.ts'
 import type { Limits } from '../format/limits.ts'
+import type { Manifest } from '../format/manifest-types.ts'
 import { judgeMount } from '../format/mount-path.ts'
 import { createMount, type Mount } from '../mount/mount.ts'
 import { type App, createApp } from './app.ts'
 import { cacheLocation, dataLocation } from './cache-location.ts'
 import { resolveConfig } from './config.ts'
-import { thisProcess } from './container.ts'
+import { thisProcess, withPython } from './container.ts'
 import { openEarlier } from './earlier.ts'
 import { runsInProcess } from './entry-kinds.ts'
 import { findConflicts, type Variables } from './environment.ts'
@@ -63,6 +64,10 @@ export async function loadApp(input: string | Uint8Array | Archive, options: Loa
 /** What only a host can see to. */
 export interface HostedOptions extends LoadOptions {
   readonly processLimits?: ProcessLimits | undefined
+  /** How entries of Python are run, each key instead of the manifest's. */
+  readonly workers?: Manifest['workers'] | undefined
+  /** The interpreter for them, and no other. Default: that of ZAPP_PYTHON; without it, what PATH has. */
+  readonly python?: string | undefined
 }
 
 /**
@@ -105,8 +110,9 @@ async function load(archive: Archive, options: Loading): Promise<App> {
   const mount = judgeMount(options.mount ?? '')
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
   const build = await readBuildInfo(archive)
+  const container = options.python === undefined ? thisProcess : withPython(options.python)
   const { findings, python } = await checkNeeds(archive, {
-    ...{ build, mount, container: thisProcess, hosted: isHosted, honours: options.honours ?? [] },
+    ...{ build, mount, container, hosted: isHosted, honours: options.honours ?? [] },
   })
   throwIfErrors([
     ...findings,
@@ -148,8 +154,9 @@ async function start(archive: Archive, options: Loading, found: Found): Promise<
   const tree = await runTree(archive, options, dataRoot)
   try {
     const onLog = options.onLog ?? (() => {})
+    const workers = { ...manifest.workers, ...options.workers }
     const started = await startEntries({
-      ...{ manifest, files: archive.entries, tree, config, file: options.file, python },
+      ...{ manifest: { ...manifest, workers }, files: archive.entries, tree, config, file: options.file, python },
       ...{ dataRoot, limits, onError, onLog },
     })
     const dispose = async () => {

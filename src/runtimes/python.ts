@@ -24,13 +24,17 @@ export interface PythonChoice {
 export const OLDEST = '3.9'
 
 /**
- * Finds the interpreter that an app is to run with: the one that ZAPP_PYTHON names, and no other; else `python3`
+ * Finds the interpreter that an app is to run with: the one that is named, and no other; else `python3`
  * of PATH if it fits; else the newest that does of all that PATH has. Each is started once in the life of this process,
  * and only if those before it do not fit.
+ *
+ * @param own the one that is named. Default: that of ZAPP_PYTHON
  */
-export async function findPython(fits: (one: Interpreter) => boolean): Promise<PythonChoice> {
+export async function findPython(
+  fits: (one: Interpreter) => boolean,
+  own = process.env.ZAPP_PYTHON,
+): Promise<PythonChoice> {
   const usable = (one: Interpreter) => isUsable(one) && fits(one)
-  const own = process.env.ZAPP_PYTHON
   const [usual, ...others] = own ? [own] : await candidates()
   const first = usual === undefined ? undefined : await ask(usual)
   if (first && usable(first)) return { chosen: first, found: [first] }

@@ -10,6 +10,8 @@ export interface WorkerPlace {
   /** The data root, absolute; it exists. */
   readonly data: string
   readonly env: Record<string, string>
+  /** The interpreter that ZAPP_PYTHON names: for whoever loads the app there, and nothing of the app's. */
+  readonly python: string | undefined
 }
 
 /**
@@ -32,5 +34,6 @@ export async function workerPlace(
     name,
     (Object.hasOwn(given, name) ? given[name] : undefined) ?? ambient(name),
   ])
-  return { data: root, env: childEnvironment(root, new Map(own), new Map(declared)) }
+  const env = childEnvironment(root, new Map(own), new Map(declared))
+  return { data: root, env, python: ambient('ZAPP_PYTHON') }
 }

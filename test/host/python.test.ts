@@ -1,14 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { tmpDir } from '../helpers/tmp.ts'
 import { folderOf, rejection, start } from './helper.ts'
 
 const wsgi = { entry: { type: 'wsgi', app: 'app:application' } }
 const says = (text: string) => ({
-  'app.py': `import os, sys
+  'app.py': `import os, sys, time
 print('starting', ${JSON.stringify(text)})
 def application(environ, start_response):
+    if environ['PATH_INFO'] == '/slow': time.sleep(0.1)
     if environ['PATH_INFO'] == '/fails': raise RuntimeError('no such note')
     if environ['PATH_INFO'] == '/healthz': start_response('500 Not yet', []); return [b'']
     start_response('200 OK', [('Content-Type', 'text/plain')])
@@ -25,17 +26,44 @@ it('an app of Python is served by processes of its own, and what it prints has i
   await expect.poll(() => log().join('\n')).toMatch(/\/notes: .*RuntimeError: no such note/)
 })
 
-it('pages of Node and an API of Python in one archive', async () => {
-  const manifest = {
-    name: 'desk',
-    entries: { web: { type: 'fetch', module: 'web.mjs' }, api: { ...wsgi.entry, root: 'api' } },
-    routes: { '/': { entry: 'web' }, '/api/*': { entry: 'api', strip: true } },
+describe('pages of Node and an API of Python in one archive', () => {
+  const desk = (workers: object = {}) => {
+    const manifest = {
+      name: 'desk',
+      entries: { web: { type: 'fetch', module: 'web.mjs' }, api: { ...wsgi.entry, root: 'api' } },
+      routes: { '/': { entry: 'web' }, '/api/*': { entry: 'api', strip: true } },
+      workers,
+    }
+    const files = { 'web.mjs': 'export default (req) => new Response("page " + new URL(req.url).pathname)' }
+    return folderOf({ 'desk.zapp': [manifest, { ...files, 'api/app.py': says('api')['app.py'] }] })
   }
-  const files = { 'web.mjs': 'export default (req) => new Response("page " + new URL(req.url).pathname)' }
-  const python = { 'api/app.py': says('api')['app.py'] }
-  const served = await start(await folderOf({ 'desk.zapp': [manifest, { ...files, ...python }] }))
-  expect(await served.text('/desk/a')).toBe('page /a')
-  expect(await served.text('/desk/api/b')).toMatch(/^api \/desk\/api\|\/b /)
+
+  it('are answered by processes of both', async () => {
+    const served = await start(await desk())
+    expect(await served.text('/desk/a')).toBe('page /a')
+    expect(await served.text('/desk/api/b')).toMatch(/^api \/desk\/api\|\/b /)
+  })
+
+  it('have as many processes of each as the manifest says', async () => {
+    const served = await start(await desk({ processes: 2, threads: 1 }))
+    const seen = new Set<string>()
+    const asked = async () => {
+      // More than all of them take at a time, so that each of them has some.
+      const answers = await Promise.all(Array.from({ length: 8 }, () => served.text('/desk/api/slow')))
+      for (const answer of answers) seen.add(/[0-9]+$/.exec(answer)![0])
+      return seen.size
+    }
+    await expect.poll(asked).toBe(2)
+    for (let i = 0; i < 3; i++) await asked()
+    expect(seen.size).toBe(2)
+  })
+
+  it('are run with the interpreter that ZAPP_PYTHON names, and no other', async () => {
+    process.env.ZAPP_PYTHON = '/nowhere/python3'
+    onTestFinished(() => void delete process.env.ZAPP_PYTHON)
+    const served = await start(await desk())
+    expect(served.host.apps).toMatchObject([{ state: 'failed', error: { code: 'NEED_COMMAND' } }])
+  })
 })
 
 it('one that does not become healthy is not live', async () => {

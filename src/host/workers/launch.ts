@@ -59,9 +59,12 @@ export async function prepareLaunch(stored: StoredApp, options: LaunchOptions): 
     const { preparePython } = await import('../../runtimes/prepare-python.ts')
     return preparePython(await stored.archive(), file, { ...options, honours: HOST_HONOURS })
   }
-  const { app, mount, config, cache, workers, limits = {}, earlier = [] } = options
-  const { data, env } = await workerPlace(manifest, config, options.data)
+  const { app, mount, config, cache, limits = {}, earlier = [] } = options
+  const { data, env, python } = await workerPlace(manifest, config, options.data)
   const [entry] = [...manifest.entries.values()].filter(({ type }) => type === 'node' || type === 'fetch')
+  const workers = { ...manifest.workers, ...options.workers }
+  // Each of these processes starts those of Python for itself: together they are as many as was asked for.
+  const own = { ...workers, ...(workers.processes !== undefined && { processes: 1 }) }
   return {
     launch: (socket) => ({
       argv: [process.execPath, ...heapFlags(limits), MAIN],
@@ -69,10 +72,10 @@ export async function prepareLaunch(stored: StoredApp, options: LaunchOptions): 
       env,
       start: {
         ...{ type: 'start', file, mount, config, cache, data, earlier, limits, socket },
-        ...{ app: app.id, accessLog: options.accessLog() },
+        ...{ app: app.id, accessLog: options.accessLog(), workers: own, python },
       },
     }),
-    processes: workers?.processes ?? manifest.workers.processes ?? 1,
+    processes: workers.processes ?? 1,
     entry: entry?.name ?? '',
     release: async () => {},
   }

@@ -1,4 +1,5 @@
 import type { Finding } from '../../errors.ts'
+import type { Manifest } from '../../format/manifest-types.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import type { AccessFormat, AccessRecord } from '../access-log.ts'
@@ -25,6 +26,10 @@ export interface StartMessage {
   readonly limits: ProcessLimits
   /** Path of the Unix socket on which only the host asks. */
   readonly socket: string
+  /** How entries of Python are run there. */
+  readonly workers: Manifest['workers']
+  /** Path of the interpreter for them, where one is named. */
+  readonly python?: string | undefined
   /** What the access log calls the app. */
   readonly app: string
   readonly accessLog: AccessFormat | 'off'

@@ -43,10 +43,13 @@ export async function work(channel: Channel): Promise<void> {
       if (channel.connected) channel.send?.(message, () => resolve())
       else resolve()
     })
-  const { file, mount, config, cache, data, earlier, limits } = start
+  const { file, mount, config, cache, data, earlier, limits, workers, python } = start
   const onError = (error: unknown, where: string) => void say({ type: 'error', where, error: sentError(error) })
   const onLog = (line: LogLine) => void say({ type: 'log', line })
-  const options = { mount, config, cache, data, earlier, processLimits: limits, onError, onLog, honours: HOST_HONOURS }
+  const options = {
+    ...{ mount, config, cache, data, earlier, processLimits: limits, workers, python },
+    ...{ onError, onLog, honours: HOST_HONOURS },
+  }
   const loading = loadHosted(file, options).catch(findingsOf)
   const app = await Promise.race([loading, gone.then(() => undefined)])
   if (!app) return
