@@ -108,10 +108,13 @@ describe('a worker of Node above its limit of memory', () => {
   it('at twice the limit is killed at once, and started again', { timeout: 60_000 }, async () => {
     const served = await serves(entry, { 'app.cjs': NODE })
     const { pid } = await served.say('')
+    // Should the first look find it half-way there: with this it does not end by itself when it is replaced.
+    const waits = sendRaw(served.host.address.port, 'GET /a/wait HTTP/1.1\r\nHost: x\r\n\r\n')
     await served.say('hold/500')
     await expect
       .poll(() => excesses(served).map(({ args }) => String(args.fate)), PATIENCE)
       .toContainEqual(expect.stringContaining('killed'))
     await expect.poll(async () => (await served.say('')).pid, PATIENCE).not.toBe(pid)
+    expect(await waits).not.toContain('answered late')
   })
 })
