@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { SCHEMAS } from '../../src/host/admin/schemas.ts'
 import type { ServeOptions } from '../../src/host/serve.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { isRunning } from '../helpers/processes.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { entry, folderOf, rejection, type Served, start } from './helper.ts'
+import { misfits } from './schema.ts'
 
 type Files = Record<string, string>
 type App = readonly [manifest: Record<string, unknown>, files: Files]
@@ -271,6 +273,30 @@ def application(environ, start_response):
     expect((await ask(served, agent, '/wsgi/')).reused).toBe(true)
     agent.destroy()
     expect((await served.show('/server/')).pid).not.toBe(first[0]?.pid)
+  })
+
+  it('is told of by the API and the metrics, and begins asleep when the host starts again', async () => {
+    const state = join(await tmpDir(), 'state')
+    const dir = await folderOf({ 'shop.zapp': [{ ...entry, name: 'shop' }, shows[1]] })
+    const settings = join(await tmpDir(), 'zapp.host.json')
+    await writeFile(settings, JSON.stringify({ idle: '10m' }))
+    for (let run = 0; run < 2; run++) {
+      const { host, events, get } = await start(dir, { settings, state, admin: { host: '127.0.0.1', port: 0 } })
+      const token = (await readFile(host.admin?.tokenFile ?? '', 'utf8')).trim()
+      const told = async (path: string) =>
+        fetch(new URL(path, host.admin?.url), { headers: { Authorization: `Bearer ${token}` } })
+      const apps = await (await told('api/apps')).json()
+      expect(misfits(SCHEMAS, 'AppList', apps)).toEqual([])
+      expect(apps).toMatchObject([{ state: 'sleeping', pids: [] }])
+      const gauges = async () =>
+        (await (await told('metrics')).text()).split('\n').filter((line) => /^zapp_(up|sl|pr)/.test(line))
+      const labels = '{app="/shop",name="shop"}'
+      expect(await gauges()).toEqual([`zapp_up${labels} 1`, `zapp_sleeping${labels} 1`, `zapp_processes${labels} 0`])
+      expect((await get('/shop/')).status).toBe(200)
+      expect(await gauges()).toEqual([`zapp_up${labels} 1`, `zapp_sleeping${labels} 0`, `zapp_processes${labels} 1`])
+      expect(events.filter(({ type }) => type === 'failed')).toEqual([])
+      await host.close()
+    }
   })
 
   it('that is the only one is accepted by the host, and starts with it', async () => {

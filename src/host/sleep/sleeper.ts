@@ -2,15 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ERRORS, type ZappError } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
-import { BackOff } from '../../runtimes/back-off.ts'
-import { asZappError } from '../candidate.ts'
 import type { Connections, Deployment, Rest } from '../deployment.ts'
 import type { StoredApp } from '../prepare.ts'
 import { type Reply, refusal } from '../reply.ts'
 import type { Territory } from '../territory.ts'
 import { Activity } from './activity.ts'
 import type { ArchiveAnswers } from './archive-answers.ts'
+import { IdleWatch } from './idle-watch.ts'
 import { WaitingRequests } from './waiting-requests.ts'
+import { Waking } from './waking.ts'
 
 export interface SleeperOptions {
   /** It falls asleep when nothing was asked of it for so long. */
@@ -52,21 +52,18 @@ export class Sleeper implements Deployment {
   readonly digest: string
   readonly died: Promise<ZappError | undefined>
   readonly connections: Connections
-  readonly rest: { isAsleep: boolean; since: Date; error: ZappError | undefined; onTurn: Rest['onTurn'] }
+  readonly rest: { -readonly [K in keyof Omit<Rest, 'error'>]: Rest[K] } & Pick<Rest, 'error'>
   readonly #stored: StoredApp
   readonly #options: SleeperOptions
   readonly #activity = new Activity()
-  readonly #backOff = new BackOff()
+  readonly #idle: IdleWatch
+  readonly #waking: Waking
   readonly #waiting: WaitingRequests
   /** What has fallen asleep, or is being stopped, until it is gone. */
   readonly #ending = new Set<Deployment>()
   readonly #cut = new AbortController()
-  /** Before that it is not started again. */
-  #notBefore = 0
   #awake: Deployment | undefined
-  #waking: Promise<Deployment | undefined> | undefined
   #territory: Territory | undefined
-  #timer: NodeJS.Timeout | undefined
   #deadline = Number.POSITIVE_INFINITY
   #stopped: Promise<void> | undefined
   #onDied: (error: ZappError | undefined) => void = () => {}
@@ -79,8 +76,18 @@ export class Sleeper implements Deployment {
     this.died = new Promise((resolve) => {
       this.#onDied = resolve
     })
-    this.rest = { isAsleep: options.asleep, since: new Date(), error: undefined, onTurn: () => {} }
-    const { answers, onError } = options
+    const { idleMs, asleep, answers, limit, onError } = options
+    this.#idle = new IdleWatch(idleMs, this.#activity)
+    const waking = new Waking({ limit, onError, signal: this.#cut.signal, make: () => this.#make() })
+    this.#waking = waking
+    this.rest = {
+      isAsleep: asleep,
+      since: new Date(),
+      onTurn: () => {},
+      get error() {
+        return waking.error
+      },
+    }
     const unavailable = () => this.#unavailable()
     this.#waiting = new WaitingRequests({ answers, onError, unavailable, wake: () => this.#wake() })
     const all = () => this.#all.flatMap((one) => one.connections ?? [])
@@ -136,7 +143,7 @@ export class Sleeper implements Deployment {
   }
 
   async stop(graceMs: number): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#idle.end()
     this.#deadline = Math.min(this.#deadline, performance.now() + graceMs)
     for (const one of this.#ending) void one.stop(graceMs).catch(() => {})
     const late = setTimeout(() => this.#cutWaiting(), Math.min(graceMs, LONGEST_MS))
@@ -155,48 +162,20 @@ export class Sleeper implements Deployment {
   }
 
   #unavailable(): Reply {
-    const { error } = this.rest
+    const { error, retryAfter } = this.#waking
     const reason = error ? ` ${error.code}, ${ERRORS[error.code].title}` : ''
-    const seconds = Math.max(1, Math.ceil((this.#notBefore - performance.now()) / 1000))
-    return refusal(503, `The app could not be started.${reason}`, { 'Retry-After': String(seconds) })
+    return refusal(503, `The app could not be started.${reason}`, { 'Retry-After': String(retryAfter) })
   }
 
-  /** Starts it once, however many ask. undefined: it does not start, or did not a moment ago. */
   async #wake(): Promise<Deployment | undefined> {
-    if (this.#awake) return this.#awake
-    if (performance.now() < this.#notBefore) return undefined
-    this.#waking ??= this.#rise().finally(() => {
-      this.#waking = undefined
-    })
-    return this.#waking
-  }
-
-  async #rise(): Promise<Deployment | undefined> {
-    const { limit, onError } = this.#options
-    const { signal } = this.#cut
-    const begun = performance.now()
-    const next = this.#make()
-    try {
-      await limit(async () => {
-        signal.throwIfAborted()
-        await next.start(signal)
-        await next.health(signal)
+    return (
+      this.#awake ??
+      this.#waking.wake((awake, ms) => {
+        this.#awake = awake
+        this.#follow(awake)
+        this.#turn(`a request woke it, in ${Math.round(ms)} ms`)
       })
-      signal.throwIfAborted()
-    } catch (failure) {
-      await next.stop(0).catch((error) => onError(error, 'stopping'))
-      if (signal.aborted) return undefined
-      this.rest.error = asZappError(failure)
-      this.#notBefore = performance.now() + this.#backOff.next()
-      onError(failure, 'waking')
-      return undefined
-    }
-    this.rest.error = undefined
-    this.#backOff.reset()
-    this.#awake = next
-    this.#follow(next)
-    this.#turn(`a request woke it, in ${Math.round(performance.now() - begun)} ms`)
-    return next
+    )
   }
 
   /** It is awake: it dies, or falls asleep. */
@@ -205,22 +184,7 @@ export class Sleeper implements Deployment {
     void awake.died.then((error) => {
       if (error && this.#awake === awake) this.#onDied(error)
     })
-    this.#activity.touch()
-    this.#lookIn(awake, this.#options.idleMs)
-  }
-
-  #lookIn(awake: Deployment, ms: number): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => void this.#look(awake), Math.min(Math.ceil(ms), LONGEST_MS))
-  }
-
-  async #look(awake: Deployment): Promise<void> {
-    // Its processes hold connections that nothing passes through here for.
-    const elsewhere = (await awake.idleMs?.()) ?? Number.POSITIVE_INFINITY
-    if (this.#awake !== awake || this.#stopped) return
-    const left = this.#options.idleMs - Math.min(elsewhere, this.#activity.idleMs)
-    if (left > 0) this.#lookIn(awake, left)
-    else this.#fallAsleep(awake)
+    if (!this.#stopped) this.#idle.start(awake, () => this.#fallAsleep(awake))
   }
 
   #fallAsleep(awake: Deployment): void {
