@@ -9,7 +9,7 @@
  * servers take turns, two seconds each, and the median of the rounds counts. What mod_cgid's scripts themselves take of the
  * processor is told to nobody: the system takes leave of them.
  */
-import { execFile, execFileSync, fork, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -20,6 +20,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { cpuTime } from './helpers/cpu-time.js'
+import { spawnServer } from './helpers/spawn-server.js'
 
 const run = promisify(execFile)
 const { values, positionals } = parseArgs({
@@ -41,7 +42,7 @@ const MODULES = '/usr/lib/apache2/modules'
 const SERVERS = {
   'zapp serve': zapp,
   'child_process.spawn': async (folder, port) => {
-    return fork(fileURLToPath(import.meta.url), ['spawn', folder, `${port}`], { stdio: 'ignore', detached: true })
+    return spawnServer([process.execPath, fileURLToPath(import.meta.url), 'spawn', folder, `${port}`])
   },
   'Apache mod_cgid': apache,
 }
@@ -65,7 +66,7 @@ async function zapp(folder, port) {
   const cli = fileURLToPath(new URL('../bin/zapp.js', import.meta.url))
   const folders = ['--cache', join(folder, 'cache'), '--data', join(folder, 'data')]
   const options = ['serve', archive, '--port', `${port}`, '--access-log', 'off', ...folders]
-  return spawn(process.execPath, [cli, ...options], { stdio: 'ignore', detached: true })
+  return spawnServer([process.execPath, cli, ...options])
 }
 
 /** No limits, no checks, no environment: what starting a program costs Node. @param {string} folder @param {number} port */
@@ -96,7 +97,7 @@ async function apache(folder, port) {
     ServerName localhost\nListen 127.0.0.1:${port}\nScriptSock ${folder}/cgid\nMaxKeepAliveRequests 0
     ScriptAlias /cgi-bin/ ${folder}/cgi-bin/\n<Directory />\nRequire all granted\n</Directory>\n`,
   )
-  return spawn('apache2', ['-f', file, '-DFOREGROUND'], { stdio: 'ignore', detached: true })
+  return spawnServer(['apache2', '-f', file, '-DFOREGROUND'])
 }
 
 async function freePort() {
@@ -161,7 +162,6 @@ async function compare(name) {
     for (const [server, start] of Object.entries(SERVERS)) {
       const port = await freePort()
       const url = `http://127.0.0.1:${port}/cgi-bin/hello`
-      // A session of its own for everyone: Linux divides its time by sessions.
       const child = await start(folder, port)
       rows.push({ server, child, measure: (seconds) => measure(url, child.pid ?? 0, seconds) })
       await answers(url)

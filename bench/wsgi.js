@@ -9,7 +9,7 @@
  * is missing is left out. Two processes of four threads for everyone (gunicorn sync has one), 32 connections, and no
  * access log but where it says so. The servers take turns, a second each, and the median of the rounds counts.
  */
-import { execFile, spawn, spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -19,6 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { cpuTime } from './helpers/cpu-time.js'
+import { spawnServer } from './helpers/spawn-server.js'
 
 const run = promisify(execFile)
 const { values } = parseArgs({
@@ -203,11 +204,9 @@ async function compare(name, source, peers) {
     await write(folder, source)
     for (const [server, { path = '/', start }] of peers) {
       const port = await freePort()
-      const [program = '', ...args] = await start(folder, port)
       const PYTHONPATH = fileURLToPath(new URL('../python', import.meta.url))
       const env = { ...process.env, PYTHONPATH, ZAPP_PYTHON: values.python }
-      // A session of its own for everyone, as the host gives to its workers: Linux divides its time by sessions.
-      const child = spawn(program, args, { env, stdio: 'ignore', detached: true })
+      const child = spawnServer(await start(folder, port), env)
       const url = `http://127.0.0.1:${port}${path}`
       servers.push({ server, child, url })
       await answers(url)
