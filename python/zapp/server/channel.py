@@ -50,7 +50,7 @@ class Channel:
 
     def say(self, message: Message) -> None:
         """Nothing, where the parent has gone."""
-        self._send(message, None)
+        self._send(_line(message), None)
 
     def give_back(self, sock: socket.socket, message: Message) -> None:
         """Hands a socket to the parent. One at a time: the next one when that has arrived."""
@@ -91,10 +91,10 @@ class Channel:
     def _socket_came(self, message: Message) -> None:
         if not self._descriptors:
             # This process had no descriptor left: Node sends it once more.
-            self._send({"cmd": "NODE_HANDLE_NACK"}, None)
+            self._send(_line({"cmd": "NODE_HANDLE_NACK"}), None)
             return
         descriptor = self._descriptors.popleft()
-        self._send({"cmd": "NODE_HANDLE_ACK"}, None)
+        self._send(_ACK, None)
         self.on_message(message.get("msg") or {}, socket.socket(fileno=descriptor))
 
     def _return_next(self) -> None:
@@ -103,7 +103,7 @@ class Channel:
         sock, message = self._returns.popleft()
         self._sent = sock
         wrapped = {"cmd": "NODE_HANDLE", "type": "net.Socket", "msg": message}
-        if not self._send(wrapped, sock):
+        if not self._send(_line(wrapped), sock):
             self._returned()
 
     def _returned(self) -> None:
@@ -112,8 +112,7 @@ class Channel:
             self._sent = None
         self._return_next()
 
-    def _send(self, message: Message, sock: Optional[socket.socket]) -> bool:
-        data = json.dumps(message).encode("ascii") + b"\n"
+    def _send(self, data: bytes, sock: Optional[socket.socket]) -> bool:
         extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno()]))] if sock else []
         while data:
             try:
@@ -129,6 +128,12 @@ class Channel:
         return True
 
 
+def _line(message: Message) -> bytes:
+    return json.dumps(message).encode("ascii") + b"\n"
+
+
+#: For each socket that comes.
+_ACK = _line({"cmd": "NODE_HANDLE_ACK"})
 #: Descriptors that come are not for programs that the app starts.
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 

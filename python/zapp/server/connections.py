@@ -61,8 +61,8 @@ class Connections:
             sock.close()
             return
         self.all[connection.descriptor] = connection
-        # Mostly the request is there already.
-        connection.has_input = True
+        # Mostly the request is there already, and often all of it was read by others.
+        connection.has_input = not data
         self._advance(connection)
 
     def ask_to_end(self, connection: Connection) -> None:
