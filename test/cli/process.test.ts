@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { BIN, ensureBuilt, ROOT, spawnCli } from './helper.ts'
@@ -78,10 +78,7 @@ describe('bin/zapp.js', () => {
     }
     await mkdir(join(dir, 'out'))
     const { child, ended } = spawnCli(['pack', project, '-o', join(dir, 'out/site.zapp')])
-    await vi.waitFor(async () => expect(await readdir(join(dir, 'out'))).not.toEqual([]), {
-      timeout: 20_000,
-      interval: 5,
-    })
+    await expect.poll(() => readdir(join(dir, 'out')), { interval: 5 }).not.toEqual([])
     child.kill('SIGINT')
     const { code, stdout, stderr } = await ended
     expect([code, stdout]).toEqual([130, ''])

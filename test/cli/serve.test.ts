@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { get } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { authorities, pairOf, replacePair } from '../helpers/certificates.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
@@ -58,7 +58,7 @@ async function serving(argv: readonly string[]) {
     stop.abort('SIGINT')
     return ended.then(() => {})
   })
-  await vi.waitFor(() => expect(written.stdout, written.stderr).not.toBe(''), 20_000)
+  await expect.poll(() => written.stdout).not.toBe('')
   const url = /http:\S+\//.exec(written.stdout)?.[0] as string
   const end = (signal: string) => {
     stop.abort(signal)
@@ -100,10 +100,10 @@ describe('serve', () => {
     const { written, url } = await serving(['project', '--watch'])
     expect(await text(url)).toBe('one')
     await writeFile(join(project, 'public/index.html'), 'two')
-    await vi.waitFor(async () => expect(await text(url)).toBe('two'), { timeout: 20_000, interval: 100 })
+    await expect.poll(() => text(url)).toBe('two')
     await writeFile(join(project, 'zapp.json'), '{"zapp": 1,\n "name": 5}')
-    await vi.waitFor(() => expect(written.stderr).toContain('the version before it goes on serving'), 20_000)
-    await vi.waitFor(() => expect(written.stderr).toMatch(/^error MANIFEST_TYPE {2}project\/zapp\.json:2:10\n/m))
+    await expect.poll(() => written.stderr).toContain('the version before it goes on serving')
+    await expect.poll(() => written.stderr).toMatch(/^error MANIFEST_TYPE {2}project\/zapp\.json:2:10\n/m)
     expect(written.stderr).toContain('\n  2 |  "name": 5}\n    |          ^\n')
     expect(await text(url)).toBe('two')
   })
@@ -115,11 +115,9 @@ describe('serve', () => {
     await writeFile(join(apps, 'broken.zapp'), 'junk')
     const { written, url } = await serving(['apps', '--state', join(cwd, 'state')])
     expect(written.stdout).toMatch(/^http:\S+:\d+\/ +all apps\nhttp:\S+\/site\S*\/ {2}site 1\.0\.0\n$/)
-    await vi.waitFor(() =>
-      expect(written.stderr).toMatch(
-        /^failed {3}\/broken {2}apps\/broken\.zapp\nerror TOO_SHORT {2}apps\/broken\.zapp\n/m,
-      ),
-    )
+    await expect
+      .poll(() => written.stderr)
+      .toMatch(/^failed {3}\/broken {2}apps\/broken\.zapp\nerror TOO_SHORT {2}apps\/broken\.zapp\n/m)
     expect((await fetch(new URL('broken/', url))).status).toBe(503)
   })
 
@@ -157,7 +155,7 @@ describe('serve refuses', () => {
   it('an address in use', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => void taken.close())
-    await vi.waitFor(() => expect(taken.listening).toBe(true))
+    await expect.poll(() => taken.listening).toBe(true)
     const { port } = taken.address() as AddressInfo
     const argv = ['serve', file, '--port', String(port), '--cache', join(cwd, 'cache')]
     expect(await cli(argv, { cwd })).toEqual({

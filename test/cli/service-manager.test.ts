@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { ServiceManager } from '../../src/cli/service-manager.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 
@@ -29,7 +29,7 @@ it('shows that it is alive as often as it is asked to, and only where it is the 
   const { env, lines } = await witness()
   const other = new ServiceManager({ ...env, WATCHDOG_USEC: '2000', WATCHDOG_PID: '2' }, 1, never)
   const manager = new ServiceManager({ ...env, WATCHDOG_USEC: '40000', WATCHDOG_PID: '1' }, 1, never)
-  await vi.waitFor(async () => expect((await lines()).length).toBeGreaterThan(2))
+  await expect.poll(async () => (await lines()).length).toBeGreaterThan(2)
   await Promise.all([manager.stopping(), other.stopping()])
   expect(new Set(await lines())).toEqual(new Set(['/run/n WATCHDOG=1', '/run/n STOPPING=1']))
 })

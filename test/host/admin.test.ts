@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { SCHEMAS } from '../../src/host/admin/schemas.ts'
 import { adminToken, hasToken } from '../../src/host/admin/token.ts'
 import { startAdminHost } from '../helpers/admin-host.ts'
@@ -198,10 +198,8 @@ describe('what it tells', () => {
   test('requests are counted, for programs and for Prometheus', async () => {
     await deploy('1.0.0', '', { name: 'counted' })
     for (let i = 0; i < 3; i++) await get('/counted/')
-    await vi.waitFor(async () => {
-      const metrics = await json('api/metrics')
-      expect(metrics['/counted'].requests['1.0.0']['2xx']).toBe(3)
-    })
+    const answered = async () => (await json('api/metrics'))['/counted'].requests['1.0.0']['2xx']
+    await expect.poll(answered).toBe(3)
     const text = await (await ask('metrics')).text()
     expect(text).toContain('zapp_requests_total{app="/counted",name="counted",version="1.0.0",status="2xx"} 3\n')
     expect(text).toContain('zapp_up{app="/counted",name="counted"} 1\n')

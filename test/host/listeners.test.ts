@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readSettings } from '../../src/host/settings/read-settings.ts'
 import { pairOf, replacePair } from '../helpers/certificates.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -46,13 +46,13 @@ describe('certificates', () => {
     const talk = await talkTls(port)
     expect((await talk.ask(get())).status).toBe(200)
     await replacePair(pair, 'renewed')
-    await vi.waitFor(async () => expect(await shownTo(port, 'shop.example')).toBe('renewed'), { timeout: 10_000 })
+    await expect.poll(() => shownTo(port, 'shop.example')).toBe('renewed')
     expect((await talk.ask(get())).status).toBe(200)
     talk.socket.destroy()
 
     // What cannot be used changes nothing, and says why.
     await replacePair(pair, 'other', 'shop')
-    await vi.waitFor(() => expect(certificates(served)).toHaveLength(3), { timeout: 10_000 })
+    await expect.poll(() => certificates(served)).toHaveLength(3)
     expect(certificates(served)[2]).toMatchObject({ kept: true, findings: [{ code: 'TLS_MISMATCH', path: pair.key }] })
     expect(await shownTo(port, 'shop.example')).toBe('renewed')
   })
@@ -213,7 +213,7 @@ describe('addresses', () => {
       const talk = new Talk(await open(port))
       await talk.ask('GET /a HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n')
       talk.socket.destroy()
-      await vi.waitFor(() => expect(peers().length).toBe(before + 1))
+      await expect.poll(() => peers().length).toBe(before + 1)
       return peers().at(-1)
     }
     expect(await ask()).toBe(A)
@@ -281,7 +281,7 @@ describe('a host over TLS', () => {
         says(text),
       )
       await served.host.deploy({ path: upload })
-      await vi.waitFor(() => expect([...seen.keys()]).toContain(`200 ${text} /a|/`))
+      await expect.poll(() => [...seen.keys()]).toContain(`200 ${text} /a|/`)
     }
     going = false
     await Promise.all(clients)

@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { LogFile } from '../../src/host/logs/log-file.ts'
 import { serve } from '../../src/host/serve.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -73,16 +73,14 @@ describe('the logs of a host', () => {
     expect(id).toMatch(/^[0-9a-f]{12}-\w+$/)
     await get('/a/b/')
     // What a process of the app has answered it tells in its own time.
-    await vi.waitFor(async () => expect(await lines(access)).toHaveLength(2))
+    await expect.poll(() => lines(access)).toHaveLength(2)
     const records = (await lines(access)).map((line) => JSON.parse(line))
     expect(records.find(({ app }) => app === '/shop')).toMatchObject({ id, referer: 'https://a.example/', status: 200 })
     expect(new Set(records.map((record) => record.id)).size).toBe(2)
     expect(events.filter(({ type }) => type === 'access')).toEqual([])
 
     const printed = new RegExp(`^\\S+Z 1.0.0 main stdout asked\u001b\\[1m ${id}$`)
-    await vi.waitFor(async () =>
-      expect(await lines(join(logs, 'apps/shop.log'))).toContainEqual(expect.stringMatching(printed)),
-    )
+    await expect.poll(() => lines(join(logs, 'apps/shop.log'))).toContainEqual(expect.stringMatching(printed))
     expect(await lines(join(logs, 'apps/a#b.log'))).toContainEqual(
       expect.stringMatching(/^\S+Z 1.0.0 - host starting → live: /),
     )
@@ -92,8 +90,8 @@ describe('the logs of a host', () => {
     await host.reopenLogs()
     expect(await lines(access)).toEqual([])
     await (await get('/shop/')).text()
-    await vi.waitFor(async () => expect(await lines(access)).toHaveLength(1))
-    await vi.waitFor(async () => expect(await lines(join(logs, 'apps/shop.log'))).not.toEqual([]))
+    await expect.poll(() => lines(access)).toHaveLength(1)
+    await expect.poll(() => lines(join(logs, 'apps/shop.log'))).not.toEqual([])
     expect(await lines(`${access}.1`)).toHaveLength(2)
     await host.close()
     expect((await lines(join(logs, 'apps/shop.log'))).at(-1)).toMatch(/ host .*→ stopped: /)
@@ -105,12 +103,12 @@ describe('the logs of a host', () => {
     await writeFile(file, JSON.stringify({ logs: { access: { format: 'common', file: 'a.log' } } }))
     await host.reload()
     await get('/a/b/?two')
-    await vi.waitFor(async () => expect(await lines(join(logs, 'a.log'))).toHaveLength(1))
+    await expect.poll(() => lines(join(logs, 'a.log'))).toHaveLength(1)
     await writeFile(file, '{}')
     await host.reload()
     await get('/a/b/?three')
     const printed = () => events.flatMap((event) => (event.type === 'access' ? [event.lines] : []))
-    await vi.waitFor(() => expect(printed()).toEqual([expect.stringContaining('"GET /a/b/?three HTTP/1.1" 200 ')]))
+    await expect.poll(() => printed()).toEqual([expect.stringContaining('"GET /a/b/?three HTTP/1.1" 200 ')])
   })
 
   it('keep the host from starting where they cannot be written', async () => {
@@ -147,7 +145,7 @@ describe('who the client is', () => {
     expect([id, address, isSecure]).toEqual(['trace-1', '192.0.2.7', true])
     expect(headers).toMatchObject({ 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' })
     expect(JSON.stringify(headers)).not.toMatch(/evil|10\.9/)
-    await vi.waitFor(() => expect(events).toContainEqual(expect.objectContaining({ type: 'access' })))
+    await expect.poll(() => events).toContainEqual(expect.objectContaining({ type: 'access' }))
     const logged = events.flatMap((event) => (event.type === 'access' ? [JSON.parse(event.lines)] : []))
     expect(logged).toMatchObject([{ peer: '192.0.2.7', id: 'trace-1', app: '/shop' }])
   })

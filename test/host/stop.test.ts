@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { HostEvent } from '../../src/host/host-event.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { entry, putArchive, rejection, says, start, stateDir } from './helper.ts'
@@ -82,7 +82,7 @@ describe('close', () => {
     await begun(port, '/')
     const closed = host.close()
     // The process has heard of it.
-    await vi.waitFor(async () => expect(await rejection(open(port))).toMatchObject({ code: 'ECONNREFUSED' }))
+    await expect.poll(() => rejection(open(port))).toMatchObject({ code: 'ECONNREFUSED' })
     await finish()
     expect(parseResponse(await lateAnswer)).toMatchObject({ headers: { connection: 'close' }, body: 'late' })
     expect(await slow.all).toMatch(/begun, [\s\S]*ended\r\n0\r\n\r\n$/)

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Host, type HostEvent, serve } from '../../src/host/serve.ts'
 import { authorities, pairOf } from '../helpers/certificates.ts'
@@ -110,7 +110,7 @@ describe('over TLS', () => {
     expect(answer).toMatchObject({ app: 'root', url: '/x?y', proto: 'https', client: '127.0.0.1', encrypted: true })
     expect(answer.forwarded).toBe('for=127.0.0.1;host="localhost";proto=https')
     talk.socket.destroy()
-    await vi.waitFor(() => expect(records().at(-1)).toMatchObject({ target: '/x?y', status: 200, peer: '127.0.0.1' }))
+    await expect.poll(() => records().at(-1)).toMatchObject({ target: '/x?y', status: 200, peer: '127.0.0.1' })
     expect(host.metrics().get('/')?.requests).toEqual({ '1.0.0': { '2xx': 1 } })
   })
 
@@ -193,9 +193,9 @@ describe('over TLS', () => {
     socket.on('data', (chunk) => {
       text += chunk
     })
-    await vi.waitFor(() => expect(text).toContain('data: first'))
+    await expect.poll(() => text).toContain('data: first')
     socket.destroy()
-    await vi.waitFor(async () => expect(await left()).toBe(1))
+    await expect.poll(() => left()).toBe(1)
   })
 
   it('a WebSocket opens', async () => {
@@ -257,7 +257,7 @@ describe('a connection and the hosts on it', () => {
     expect((await talk.ask(get('https://other.example/', 'other.example'))).status).toBe(421)
     expect(json(await talk.ask(get('/', 'shop.example'))).app).toBe('shop.example')
     talk.socket.destroy()
-    await vi.waitFor(() => expect(records().filter(({ status }) => status === 421)).toHaveLength(2))
+    await expect.poll(() => records().filter(({ status }) => status === 421)).toHaveLength(2)
     const other = await talkTls(portAt(SECURE), 'other.example')
     expect(json(await other.ask(get('/', 'other.example'))).app).toBe('root')
     expect((await other.ask(get('/', 'shop.example'))).status).toBe(421)
