@@ -12,7 +12,7 @@ export interface MemoryLimitOptions {
   readonly onExcess: (error: ZappError) => void
 }
 
-/** A leak takes minutes; one look at all processes of a machine, about 2 ms for a hundred of them. */
+/** A leak takes minutes. A look is at all processes of the machine: 5 ms of a processor for a hundred. */
 const LOOK_MS = 1000
 /** So many times the limit: there is no time to wait for the one that replaces it. */
 const HARD = 2
