@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, it } from 'vitest'
 import { pack } from '../../src/pack/pack.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 
 /*
@@ -73,12 +72,4 @@ function adapted(code: string, port: number): string {
   // A host of the kind that takes an object with `fetch`.
   return `import { serve } from '@hono/node-server'\n${own.replace('export default', 'const handler =')}
 serve({ ...handler, port: ${port} })`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
