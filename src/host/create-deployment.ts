@@ -14,7 +14,9 @@ import { hasWorkers } from './workers/launch.ts'
 /** How what may sleep begins: `checked`, asleep, once it is known that its needs are met. */
 export type Beginning = 'awake' | 'asleep' | 'checked'
 
-export interface DeploymentOptions extends InProcessOptions, Pick<IsolatedOptions, 'app' | 'accessLog' | 'onReport'> {
+export interface DeploymentOptions
+  extends InProcessOptions,
+    Pick<IsolatedOptions, 'app' | 'accessLog' | 'onReport' | 'onRestart'> {
   /** ms after which it sleeps; where there is anything that could. Default: never. */
   readonly idle?: number | undefined
   /** Default: awake. */

@@ -29,6 +29,8 @@ export interface Deployment {
    * when it was stopped. Never rejects.
    */
   readonly died: Promise<ZappError | undefined>
+  /** Resolves when none of its processes is left a second time within a while. They go on being started again. */
+  readonly faltered?: Promise<Faltering>
   /** Of its processes as they are now; empty while it runs in the host's own. */
   readonly pids: readonly number[]
   /** Of an app that sleeps while nobody asks for it. */
@@ -55,6 +57,12 @@ export interface Deployment {
    * shorten the wait.
    */
   stop(graceMs: number): Promise<void>
+}
+
+export interface Faltering {
+  readonly error: ZappError
+  /** When none was left for the first time, as performance.now() tells. */
+  readonly since: number
 }
 
 /** An app whose processes end while nobody asks for it: sleep/sleeper.ts. */

@@ -39,6 +39,7 @@ export function makeRunnable(
       app: { id, version },
       accessLog: () => logs.format,
       onReport: (report) => logs.report({ id, version }, report),
+      onRestart: () => events.countersOf(id).restarted(),
     },
     shared,
   )

@@ -21,6 +21,8 @@ export interface AppRecord {
   readonly versions: readonly VersionRecord[]
   /** Digest of what serves; `""` where nothing did. */
   readonly current: string
+  /** Digest of what served when the current one was deployed; absent or `""` where nothing did, or it was gone back to. */
+  readonly previous?: string
   readonly override?: Override
   /** Digests whose `lifecycle.migrate` has succeeded. */
   readonly migrated: readonly string[]

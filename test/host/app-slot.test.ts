@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { fail, type ZappError } from '../../src/errors.ts'
 import type { Deployment } from '../../src/host/deployment.ts'
 import { AppSlot } from '../../src/host/deployments/app-slot.ts'
@@ -108,6 +108,33 @@ it('one that dies later is down, and says why, until it is started', async () =>
   await slot.rollback()
   expect(slot.view).toMatchObject({ version: '1.0.0', state: 'live' })
   await slot.close()
+})
+
+it('one that is stopped while it is tried again stays stopped', async () => {
+  let started = Promise.resolve()
+  let goOn = () => {}
+  const { slot, fakes, deploy } = await makeSlot({ watchMs: 0, limit: (work) => started.then(work) })
+  await deploy('1.0.0')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    fakes[0]?.die(death)
+    await vi.waitFor(() => expect(slot.view.state).toBe('failed'))
+    started = new Promise((resolve) => {
+      goOn = resolve
+    })
+    const starting = slot.start()
+    const stopped = slot.stop()
+    await vi.waitFor(() => expect(fakes).toHaveLength(2))
+    // The next attempt is due.
+    vi.advanceTimersByTime(30_000)
+    goOn()
+    await Promise.all([starting, stopped])
+    await slot.settle()
+    expect([slot.view.state, slot.record.enabled, fakes.length]).toEqual(['stopped', false, 2])
+  } finally {
+    vi.useRealTimers()
+    await slot.close()
+  }
 })
 
 it('at most two versions drain: the oldest is cut for a third', async () => {

@@ -102,6 +102,7 @@ class Site {
         ...{ mount, config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', mount) },
         ...{ onError: () => {}, onLog: () => {} },
         ...{ app: { id: mount, version }, accessLog: () => 'off' },
+        onRestart: () => {},
         onReport: ({ counts }) => {
           this.counted += counts.requests['2xx'] ?? 0
         },

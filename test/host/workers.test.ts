@@ -1,10 +1,11 @@
+import { EventEmitter, on } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openArchive } from '../../src/archive/archive.ts'
 import type { Deployment } from '../../src/host/deployment.ts'
-import type { AppLimits } from '../../src/host/settings/app-settings.ts'
-import { Isolated } from '../../src/host/workers/isolated.ts'
+import { Isolated, type IsolatedOptions } from '../../src/host/workers/isolated.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { entry, folderOf, rejection, start, stateDir } from './helper.ts'
@@ -71,13 +72,17 @@ describe('an app in a process of its own', () => {
     expect(next).not.toBe(one)
     expect(isGone(one)).toBe(true)
     expect(await pidOf('/two')).toBe(two)
+    expect([...host.metrics()].map(([id, { restarts }]) => [id, restarts])).toEqual([
+      ['/one', 1],
+      ['/two', 0],
+    ])
   })
 })
 
 /** A deployment without a front. */
 async function deploy(
   files: Record<string, string>,
-  limits: AppLimits = {},
+  options: Partial<IsolatedOptions> = {},
 ): Promise<{ deployment: Deployment; stop(): Promise<void> }> {
   const file = await makeArchive(await tmpDir(), entry, files)
   const archive = await openArchive(file)
@@ -88,18 +93,41 @@ async function deploy(
       ...{ archive: async () => archive, release: () => archive.close() },
     },
     {
-      ...{ limits, mount: '', config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', 'deployed') },
+      ...{ mount: '', config: {}, cache: join(stateDir, 'cache'), data: join(stateDir, 'data', 'deployed') },
       ...{ app: { id: '/', version: '' }, accessLog: () => 'off' },
-      ...{ onError: nobody, onLog: nobody, onAccess: nobody, onReport: nobody, onCut: nobody, onReturn: nobody },
+      ...{
+        onError: nobody,
+        onLog: nobody,
+        onAccess: nobody,
+        onReport: nobody,
+        onRestart: nobody,
+        onCut: nobody,
+        onReturn: nobody,
+      },
+      ...options,
     },
   )
   return { deployment, stop: () => deployment.stop(0) }
 }
 
+const DIES = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20)`
+
+/** The first process, which leaves its id in a file, does something else than the others. */
+const firstOr = (file: string, first: string, others: string) => ({
+  'app.cjs': `
+    try {
+      require('node:fs').writeFileSync(${JSON.stringify(file)}, String(process.pid), { flag: 'wx' })
+      ${first}
+    } catch {
+      ${others}
+    }
+    module.exports = (req, res) => res.end()`,
+})
+
 describe('Isolated', () => {
   it('gives an app up that dies again and again', async () => {
     const { deployment, stop } = await deploy({
-      'app.cjs': `setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20); module.exports = () => {}`,
+      'app.cjs': `${DIES}; module.exports = () => {}`,
     })
     await deployment.start().catch(() => {})
     expect(await deployment.died).toMatchObject({ code: 'APP_DIED', args: { times: 5 } })
@@ -108,10 +136,44 @@ describe('Isolated', () => {
   })
 
   it('gives it up earlier where the settings say so', async () => {
-    const dies = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20); module.exports = () => {}`
-    const { deployment, stop } = await deploy({ 'app.cjs': dies }, { restarts: { count: 2, within: 60_000 } })
+    const dies = `${DIES}; module.exports = () => {}`
+    const { deployment, stop } = await deploy(
+      { 'app.cjs': dies },
+      { limits: { restarts: { count: 2, within: 60_000 } } },
+    )
     await deployment.start().catch(() => {})
     expect(await deployment.died).toMatchObject({ code: 'APP_DIED', args: { times: 2, seconds: 60 } })
+    await stop()
+  })
+
+  it('is not given up while one of its processes stays', async () => {
+    const stays = join(await tmpDir(), 'stays')
+    const deaths = new EventEmitter()
+    const { deployment, stop } = await deploy(firstOr(stays, '', DIES), {
+      workers: { processes: 2 },
+      limits: { restarts: { count: 2, within: 60_000 } },
+      onError: () => deaths.emit('one'),
+    })
+    const events = on(deaths, 'one')
+    await deployment.start()
+    const first = Number(await readFile(stays, 'utf8'))
+    for (let seen = 0; seen < 3; seen++) {
+      expect(await Promise.race([events.next().then(() => 'again'), deployment.died])).toBe('again')
+    }
+    expect(deployment.pids).toContain(first)
+    await stop()
+  })
+
+  it('is not healthy where a process has ended while another was starting', async () => {
+    const dies = join(await tmpDir(), 'dies')
+    const files = firstOr(
+      dies,
+      'setTimeout(() => process.exit(7), 200)',
+      'const end = Date.now() + 800; while (Date.now() < end);',
+    )
+    const { deployment, stop } = await deploy(files, { workers: { processes: 2 } })
+    await deployment.start()
+    expect(await rejection(deployment.health(AbortSignal.timeout(5000)))).toMatchObject({ code: 'ENTRY_LOAD' })
     await stop()
   })
 

@@ -1,6 +1,7 @@
 import { type Finding, fail, type ZappError } from '../../errors.ts'
 import type { AppView } from '../app-view.ts'
 import type { Candidate } from '../candidate.ts'
+import type { Faltering } from '../deployment.ts'
 import type { AppRecord, Override, VersionRecord } from '../state.ts'
 import { Attempts } from './attempts.ts'
 import type { Generation } from './generation.ts'
@@ -8,6 +9,10 @@ import { keptRelease, type Release } from './release.ts'
 import { Serving } from './serving.ts'
 import type { SlotContext } from './slot-context.ts'
 import { SlotRecord } from './slot-record.ts'
+import { Turns } from './turns.ts'
+
+/** What was left is not to be gone back to: a further step leads further back. */
+const WENT_BACK = { previous: '' } as const
 
 /**
  * One app: what serves its mount, what is tried beside it, and what it can go back to. Operations on one app run one
@@ -20,7 +25,8 @@ export class AppSlot {
   readonly #record: SlotRecord
   readonly #serving: Serving
   readonly #attempts: Attempts
-  #queue: Promise<unknown> = Promise.resolve()
+  /** What was removed stays while something waits that may bring it back. */
+  readonly #turns = new Turns(() => this.#isGone && this.#context.onRemoved(this))
   /** Digest of the upload that came last. */
   #newest = ''
 
@@ -33,9 +39,12 @@ export class AppSlot {
       ...{ mount, context, record: this.#record },
       onSwitch: () => this.#state.value === 'starting' && this.#state.set('live'),
       onDied: (generation, error) => this.#died(generation, error),
+      onFaltered: (generation, faltering) => this.#faltered(generation, faltering),
       onError: (error) => this.#trouble(error, 'stopping'),
     })
-    const again = () => void this.start().catch(() => {})
+    // Not start(): what was stopped by hand meanwhile stays so.
+    const again = () =>
+      void this.#turns.next(() => this.#tryAgain()).catch((error) => this.#trouble(error, 'deploying'))
     this.#attempts = new Attempts({ record: this.#record, serving: this.#serving, context, again })
   }
 
@@ -67,7 +76,7 @@ export class AppSlot {
 
   /** Makes what serves follow what there is. @param patient take nothing down: files may still come */
   settle(patient = false): Promise<void> {
-    return this.#next(() => this.#settle(patient))
+    return this.#turns.next(() => this.#settle(patient))
   }
 
   /**
@@ -78,7 +87,7 @@ export class AppSlot {
   deploy(release: Release): Promise<{ readonly previous: VersionRecord | undefined; readonly unchanged: boolean }> {
     const { digest, version } = release
     this.#newest = digest
-    return this.#next(async () => {
+    return this.#turns.next(async () => {
       if (this.#newest !== digest) throw fail('DEPLOY_SUPERSEDED', this.id, { version, app: this.id })
       const { versions } = this.record
       const previous = this.#record.current
@@ -90,7 +99,7 @@ export class AppSlot {
       }
       if (!(await this.#attempts.one(release, change))) {
         if (!this.serving) this.#attempts.conclude(release)
-        if (!this.serving && this.candidates.length === 0 && versions.length === 0) this.#leave()
+        if (!this.serving && this.candidates.length === 0 && versions.length === 0) this.#record.remove()
         throw release.error
       }
       this.#attempts.conclude(release)
@@ -100,12 +109,12 @@ export class AppSlot {
 
   /** @throws ZappError VERSION_UNKNOWN; what keeps it from starting */
   rollback(digest?: string): Promise<void> {
-    return this.#next(async () => {
-      const { versions, current } = this.record
-      const to = digest === undefined ? this.#record.before(current) : versions.find((one) => one.digest === digest)
+    return this.#turns.next(async () => {
+      const { versions } = this.record
+      const to = digest === undefined ? this.#record.previous : versions.find((one) => one.digest === digest)
       if (!to) throw fail('VERSION_UNKNOWN', this.id, { digest: digest ?? 'none before the current one' })
       const release = keptRelease(to, this.#context.store)
-      const change = { override: this.#overrideBy(to.digest), enabled: true }
+      const change = { override: this.#overrideBy(to.digest), enabled: true, ...WENT_BACK }
       if (await this.#serving.is(release)) await this.#record.update(change)
       else if (!(await this.#attempts.one(release, change))) throw release.error
       this.#attempts.conclude(release)
@@ -114,7 +123,7 @@ export class AppSlot {
 
   /** What serves, or would, started anew. @throws ZappError */
   restart(): Promise<void> {
-    return this.#next(async () => {
+    return this.#turns.next(async () => {
       const { current } = this.#record
       if (!this.record.enabled || !current) return this.#startAgain()
       const release = keptRelease(current, this.#context.store)
@@ -125,11 +134,11 @@ export class AppSlot {
 
   /** @throws ZappError what keeps it from starting */
   start(): Promise<void> {
-    return this.#next(() => this.#startAgain())
+    return this.#turns.next(() => this.#startAgain())
   }
 
   stop(): Promise<void> {
-    return this.#next(async () => {
+    return this.#turns.next(async () => {
       await this.#record.update({ enabled: false })
       this.#endServing('it was stopped by hand')
       this.#state.set('stopped')
@@ -138,13 +147,13 @@ export class AppSlot {
 
   /** Ends it and forgets its versions. */
   remove(cause: string): Promise<void> {
-    return this.#next(() => this.#remove(cause))
+    return this.#turns.next(() => this.#remove(cause))
   }
 
   /** Ends everything; to be called when no request runs any more. */
   async close(): Promise<void> {
     this.#attempts.retries.end()
-    await this.#queue.catch(() => {})
+    await this.#turns.rest()
     await this.#serving.close()
   }
 
@@ -152,11 +161,9 @@ export class AppSlot {
     return this.#attempts.state
   }
 
-  /** One after the other. */
-  #next<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#queue.catch(() => {}).then(work)
-    this.#queue = done
-    return done
+  /** Nothing serves, nothing is there that could, and nothing is known of it. */
+  get #isGone(): boolean {
+    return !this.serving && this.candidates.length === 0 && !this.#record.isKept
   }
 
   async #settle(patient: boolean): Promise<void> {
@@ -175,32 +182,46 @@ export class AppSlot {
 
   async #startAgain(): Promise<void> {
     await this.#record.update({ enabled: true })
-    for (const candidate of this.candidates) if (candidate.manifest) candidate.error = undefined
-    await this.#settle(false)
+    await this.#tryAgain()
     if (!this.serving && this.#state.error) throw this.#state.error
   }
 
+  async #tryAgain(): Promise<void> {
+    for (const candidate of this.candidates) if (candidate.manifest) candidate.error = undefined
+    await this.#settle(false)
+  }
+
+  /** No process of it is left a second time. Right after the switch there is something better than to go on trying. */
+  #faltered(generation: Generation, { error, since }: Faltering): void {
+    if (this.#isTrial(generation, since) && this.#record.previous) this.#died(generation, error, since)
+  }
+
+  #isTrial({ liveAt = 0 }: Generation, time: number): boolean {
+    return time - liveAt < this.#context.watchMs
+  }
+
   /** It cannot be kept running: right after the switch the version before comes back, later the app is down. */
-  #died(generation: Generation, error: ZappError): void {
-    void this.#next(async () => {
-      if (this.serving !== generation || this.#context.stopping.aborted) return
-      generation.died(error)
-      const { digest } = generation.parts
-      for (const candidate of this.candidates) if (candidate.digest === digest) candidate.error = error
-      const recent = Date.now() - (generation.liveSince?.getTime() ?? 0) < this.#context.watchMs
-      const before = recent ? this.#record.before(digest) : undefined
-      if (before && (await this.#goBack(before, error))) return
-      this.#endServing('it died')
-      this.#state.set('failed', error)
-      this.#context.log({ type: 'failed', app: this.view, error, kept: false })
-      this.#attempts.retries.later()
-    }).catch((failure) => this.#trouble(failure, 'rolling back'))
+  #died(generation: Generation, error: ZappError, since = performance.now()): void {
+    void this.#turns
+      .next(async () => {
+        if (this.serving !== generation || this.#context.stopping.aborted) return
+        generation.died(error)
+        const { digest } = generation.parts
+        for (const candidate of this.candidates) if (candidate.digest === digest) candidate.error = error
+        const before = this.#isTrial(generation, since) ? this.#record.previous : undefined
+        if (before && (await this.#goBack(before, error))) return
+        this.#endServing('it died')
+        this.#state.set('failed', error)
+        this.#context.log({ type: 'failed', app: this.view, error, kept: false })
+        this.#attempts.retries.later()
+      })
+      .catch((failure) => this.#trouble(failure, 'rolling back'))
   }
 
   async #goBack(before: VersionRecord, error: ZappError): Promise<boolean> {
     const release = keptRelease(before, this.#context.store)
     const override = { ...this.#overrideBy(before.digest), reason: error.findings[0] as Finding }
-    if (!(await this.#attempts.one(release, { override }))) return false
+    if (!(await this.#attempts.one(release, { override, ...WENT_BACK }))) return false
     this.#attempts.conclude(release)
     this.#context.log({ type: 'rolledback', app: this.view, error })
     return true
@@ -209,15 +230,10 @@ export class AppSlot {
   async #remove(cause: string): Promise<void> {
     const { view, record } = this
     this.#endServing(cause)
-    this.#leave()
+    this.#record.remove()
     await this.#context.state.save()
     await this.#context.store.collect(record.versions.map(({ digest }) => digest))
     this.#context.log({ type: 'removed', app: view })
-  }
-
-  #leave(): void {
-    this.#record.remove()
-    this.#context.onRemoved(this)
   }
 
   #endServing(cause: string): void {

@@ -44,8 +44,8 @@ export interface GenerationParts {
  */
 export class Generation {
   readonly parts: GenerationParts
-  /** When traffic was switched to it; undefined before. */
-  liveSince: Date | undefined
+  /** When traffic was switched to it, as performance.now() tells; undefined before. */
+  liveAt: number | undefined
   #state: VersionState | '' = ''
   #background: Promise<void> = Promise.resolve()
   #stopped: Promise<void> | undefined
@@ -97,7 +97,7 @@ export class Generation {
 
   /** Traffic goes here from now on. @param before what served: its background processes end before these begin */
   switchedTo(before: Generation | undefined): void {
-    this.liveSince = new Date()
+    this.liveAt = performance.now()
     if (this.isAsleep) this.#change('sleeping', 'its first request starts it')
     else this.#change('live', this.manifest.health ? 'the health check passed' : 'it accepts requests')
     this.#background = (async () => {

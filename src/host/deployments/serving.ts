@@ -1,5 +1,6 @@
 import type { ZappError } from '../../errors.ts'
 import type { StateChange } from '../app-view.ts'
+import type { Faltering } from '../deployment.ts'
 import type { AppSettings } from '../settings/app-settings.ts'
 import type { AppRecord } from '../state.ts'
 import { Draining } from './draining.ts'
@@ -16,6 +17,8 @@ export interface ServingOptions {
   readonly onSwitch: () => void
   /** What had begun to serve cannot be kept running. */
   readonly onDied: (generation: Generation, error: ZappError) => void
+  /** Its processes have ended twice, and are started again. */
+  readonly onFaltered: (generation: Generation, faltering: Faltering) => void
   /** Told what keeps a version from ending. */
   readonly onError: (error: unknown) => void
 }
@@ -116,12 +119,13 @@ export class Serving {
   }
 
   async #switch(next: Generation, release: Release, change: Partial<AppRecord>): Promise<void> {
-    const { record, context, onSwitch, onDied } = this.#options
+    const { record, context, onSwitch, onDied, onFaltered } = this.#options
     const before = this.current
     this.current = next
     context.onRoutes()
     onSwitch()
     next.switchedTo(before)
+    void next.deployment.faltered?.then((faltering) => onFaltered(next, faltering))
     void next.deployment.died.then((error) => error && onDied(next, error))
     if (before) this.#draining.add(before, `${next.parts.version || 'another version'} took over`)
     const dropped = await record.setCurrent(release, next.manifest.name, change)

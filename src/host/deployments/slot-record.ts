@@ -28,15 +28,21 @@ export class SlotRecord {
     return this.#all[this.id] ?? this.#empty
   }
 
+  /** Anything is known of it. */
+  get isKept(): boolean {
+    return this.#all[this.id] !== undefined
+  }
+
   /** What serves, or would. */
   get current(): VersionRecord | undefined {
     return this.value.versions.find(({ digest }) => digest === this.value.current)
   }
 
-  /** What was deployed before a version. */
-  before(digest: string): VersionRecord | undefined {
-    const { versions } = this.value
-    return versions[versions.findIndex((version) => version.digest === digest) + 1]
+  /** What served before the current one; where it was gone back to, what was deployed before it. */
+  get previous(): VersionRecord | undefined {
+    const { versions, current, previous } = this.value
+    const served = versions.find(({ digest }) => digest === previous)
+    return served ?? versions[versions.findIndex(({ digest }) => digest === current) + 1]
   }
 
   async update(change: Change): Promise<void> {
@@ -54,14 +60,14 @@ export class SlotRecord {
 
   /** @returns digests of versions that are kept no more */
   async setCurrent({ digest, version, source }: Release, name: string, change: Change): Promise<string[]> {
-    const { versions: all } = this.value
-    const kept = all.filter((one) => one.digest !== digest)
+    const { versions: all, current } = this.value
+    const previous = digest === current ? this.value.previous : current
     const known = all.some((one) => one.digest === digest)
     const entry = { digest, name, version, deployedAt: new Date().toISOString(), source }
     // What was gone back to keeps its place: the order is that of the first deployments.
-    const versions = known ? all : [entry, ...kept].slice(0, KEPT)
-    await this.update({ ...change, versions, current: digest })
-    return kept.filter((one) => !versions.includes(one)).map((one) => one.digest)
+    const versions = known ? all : newest([entry, ...all], previous)
+    await this.update({ previous, ...change, versions, current: digest })
+    return all.filter((one) => !versions.includes(one)).map((one) => one.digest)
   }
 
   /** Forgets the app. The caller saves. */
@@ -72,4 +78,10 @@ export class SlotRecord {
   get #all(): HostState['apps'] {
     return this.#state.state.apps
   }
+}
+
+/** As many as are kept. What served stays, in place of a newer one that was given up. */
+function newest(versions: readonly VersionRecord[], served: string | undefined): VersionRecord[] {
+  const older = versions.slice(KEPT).filter(({ digest }) => digest === served)
+  return [...versions.slice(0, KEPT - older.length), ...older]
 }

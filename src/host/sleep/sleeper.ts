@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ERRORS, type ZappError } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
-import type { Connections, Deployment, Rest } from '../deployment.ts'
+import type { Connections, Deployment, Faltering, Rest } from '../deployment.ts'
 import type { StoredApp } from '../prepare.ts'
 import { type Reply, refusal } from '../reply.ts'
 import type { Territory } from '../territory.ts'
@@ -51,6 +51,7 @@ export class Sleeper implements Deployment {
   readonly manifest: Manifest
   readonly digest: string
   readonly died: Promise<ZappError | undefined>
+  readonly faltered: Promise<Faltering>
   readonly connections: Connections
   readonly rest: { -readonly [K in keyof Omit<Rest, 'error'>]: Rest[K] } & Pick<Rest, 'error'>
   readonly #stored: StoredApp
@@ -67,6 +68,7 @@ export class Sleeper implements Deployment {
   #deadline = Number.POSITIVE_INFINITY
   #stopped: Promise<void> | undefined
   #onDied: (error: ZappError | undefined) => void = () => {}
+  #onFaltered: (faltering: Faltering) => void = () => {}
 
   constructor(stored: StoredApp, options: SleeperOptions) {
     this.manifest = stored.manifest
@@ -75,6 +77,9 @@ export class Sleeper implements Deployment {
     this.#options = options
     this.died = new Promise((resolve) => {
       this.#onDied = resolve
+    })
+    this.faltered = new Promise((resolve) => {
+      this.#onFaltered = resolve
     })
     const { idleMs, asleep, answers, limit, onError } = options
     this.#idle = new IdleWatch(idleMs, this.#activity)
@@ -184,6 +189,7 @@ export class Sleeper implements Deployment {
     void awake.died.then((error) => {
       if (error && this.#awake === awake) this.#onDied(error)
     })
+    void awake.faltered?.then((faltering) => this.#awake === awake && this.#onFaltered(faltering))
     if (!this.#stopped) this.#idle.start(awake, () => this.#fallAsleep(awake))
   }
 

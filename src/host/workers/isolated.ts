@@ -9,12 +9,13 @@ import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
 import type { AccessRecord } from '../access-log.ts'
 import { withDeadline } from '../deadline.ts'
-import type { Connections, Deployment } from '../deployment.ts'
+import type { Connections, Deployment, Faltering } from '../deployment.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { StoredApp } from '../prepare.ts'
 import { rawReply, refusal, sendReply } from '../reply.ts'
 import type { AppLimits } from '../settings/app-settings.ts'
 import type { Territory } from '../territory.ts'
+import { Deaths } from './deaths.ts'
 import type { Lost } from './hand-over.ts'
 import { type LaunchOptions, prepareLaunch } from './launch.ts'
 import type { Report } from './messages.ts'
@@ -28,6 +29,8 @@ export interface IsolatedOptions extends LaunchOptions {
   readonly onLog: (line: LogLine) => void
   readonly onAccess: (record: AccessRecord) => void
   readonly onReport: (report: Report) => void
+  /** A process took the place of one that ended, or had to go. */
+  readonly onRestart: () => void
   /** A connection comes back. `mixed`: it asked for another app, while this one goes on. */
   readonly onReturn: (socket: Socket, bytes: Buffer, mixed: boolean) => void
   /** A connection ends, because the process that may have read from it is gone. */
@@ -54,25 +57,31 @@ export class Isolated implements Deployment {
   readonly manifest: Manifest
   readonly digest: string
   readonly died: Promise<ZappError | undefined>
+  readonly faltered: Promise<Faltering>
   readonly connections: Connections
   readonly #stored: StoredApp
   readonly #options: IsolatedOptions
   readonly #supervisors: Supervisor<WorkerProcess>[] = []
-  readonly #deaths: number[] = []
+  readonly #deaths: Deaths
   readonly #waiting = new Set<() => void>()
   #territory: Territory | undefined
   #shared: BoundHandle | undefined
   #phase: 'created' | 'up' | 'failed' | 'stopping' = 'created'
   #release = async () => {}
   #onDied: (error: ZappError | undefined) => void = () => {}
+  #onFaltered: (faltering: Faltering) => void = () => {}
 
   constructor(stored: StoredApp, options: IsolatedOptions) {
     this.manifest = stored.manifest
     this.digest = stored.digest
     this.#stored = stored
     this.#options = options
+    this.#deaths = new Deaths(options.limits?.restarts ?? RESTARTS)
     this.died = new Promise((resolve) => {
       this.#onDied = resolve
+    })
+    this.faltered = new Promise((resolve) => {
+      this.#onFaltered = resolve
     })
     this.connections = {
       claim: (territory) => {
@@ -99,7 +108,7 @@ export class Isolated implements Deployment {
   }
 
   async start(stopping?: AbortSignal): Promise<void> {
-    const { app, onError, onLog, onAccess, onReport } = this.#options
+    const { app, onError, onLog, onAccess, onReport, onRestart } = this.#options
     const { manifest } = this
     const launcher = await prepareLaunch(this.#stored, this.#options)
     this.#release = launcher.release
@@ -127,7 +136,10 @@ export class Isolated implements Deployment {
       onError(error, 'starting it again')
       this.#mourn(error instanceof Error ? error.message : String(error))
     }
-    const onUp = () => this.#wake()
+    const onUp = () => {
+      onRestart()
+      this.#wake()
+    }
     const first = await Promise.allSettled(Array.from({ length: launcher.processes }, () => start(stopping)))
     for (const one of first) {
       if (one.status === 'fulfilled') {
@@ -140,6 +152,11 @@ export class Isolated implements Deployment {
   }
 
   async health(signal: AbortSignal): Promise<void> {
+    const { name } = this.manifest
+    // One that was ready may have ended while others were still starting.
+    if (this.#ready.length < this.#supervisors.length) {
+      throw fail('ENTRY_LOAD', name, { module: name, reason: 'a process ended right after it was ready' })
+    }
     const health = this.#health
     if (!health) return
     const path = this.#options.mount + health.path
@@ -148,7 +165,7 @@ export class Isolated implements Deployment {
     )
     const got = answers.find((answer) => typeof answer === 'string' || answer < 200 || answer > 299)
     if (got === undefined) return
-    throw fail('HEALTH_FAILED', this.manifest.name, { path: health.path, timeout: health.timeout, got })
+    throw fail('HEALTH_FAILED', name, { path: health.path, timeout: health.timeout, got })
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
@@ -182,9 +199,13 @@ export class Isolated implements Deployment {
     return this.#supervisors.flatMap(({ current }) => current ?? [])
   }
 
+  get #ready(): WorkerProcess[] {
+    return this.#workers.filter(({ state }) => state === 'ready')
+  }
+
   /** Those with the fewest connections on their way come first. */
   #byLoad(): WorkerProcess[] {
-    const ready = this.#workers.filter(({ state }) => state === 'ready')
+    const ready = this.#ready
     const first = ready.shift()
     // The next time another one is the first among equals.
     if (first) ready.push(first)
@@ -243,17 +264,18 @@ export class Isolated implements Deployment {
 
   #mourn(how: string): void {
     if (this.#phase !== 'up') return
-    const now = performance.now()
-    const { count, within } = this.#options.limits?.restarts ?? RESTARTS
-    this.#deaths.push(now)
-    while (this.#deaths[0] !== undefined && this.#deaths[0] < now - within) this.#deaths.shift()
+    const deaths = this.#deaths
+    deaths.add(this.#ready.length === 0)
     this.#options.onError(new Error(how), 'the process ended')
-    if (this.#deaths.length < count) return
+    const { name } = this.manifest
+    const { within } = this.#options.limits?.restarts ?? RESTARTS
+    const error = fail('APP_DIED', name, { name, times: deaths.count, seconds: within / 1000, reason: how })
+    if (deaths.faltersSince !== undefined) this.#onFaltered({ error, since: deaths.faltersSince })
+    if (!deaths.areTooMany) return
     this.#phase = 'failed'
     this.#wake()
     for (const supervisor of this.#supervisors) void supervisor.close()
-    const { name } = this.manifest
-    this.#onDied(fail('APP_DIED', name, { name, times: count, seconds: within / 1000, reason: how }))
+    this.#onDied(error)
   }
 }
 
