@@ -6,7 +6,7 @@ import type { HostEvent } from './host-event.ts'
 import { createLimiter } from './limiter.ts'
 import { takeIn } from './prepare.ts'
 import { isZip, type Source, stampAt } from './sources.ts'
-import type { StateFile } from './state.ts'
+import type { AppRecord, StateFile } from './state.ts'
 import { hashFile, type Store, type StoredFile } from './store.ts'
 
 export interface CandidatesOptions {
@@ -98,7 +98,8 @@ export class Candidates {
     for (const [path, one] of this.#candidates) {
       const { error, manifest } = one
       // What could not start may be able to now.
-      const next = { ...one, place: this.#options.place(one.source, manifest), error: manifest ? undefined : error }
+      const place = this.#placeOf(one.source, manifest)
+      const next = { ...one, place, error: manifest ? undefined : error }
       this.#candidates.set(path, { ...next, told: next.error !== undefined })
     }
     this.changed = true
@@ -183,7 +184,7 @@ export class Candidates {
   }
 
   async #candidate(source: Source, hashedMs: number): Promise<Candidate> {
-    const { store, place, log } = this.#options
+    const { store, log } = this.#options
     let digest = ''
     try {
       const stored = (await this.#known(source)) ?? (await takeIn(source, store, this.#options.stopping))
@@ -197,12 +198,13 @@ export class Candidates {
       })
       const { manifest } = opened
       await opened.release()
-      return { source, place: place(source, manifest), manifest, digest, hashedMs, held, error: undefined, told: false }
+      const place = this.#placeOf(source, manifest)
+      return { source, place, manifest, digest, hashedMs, held, error: undefined, told: false }
     } catch (failure) {
       const error = asZappError(failure)
       return {
         source,
-        place: place(source, undefined),
+        place: this.#placeOf(source, undefined),
         manifest: undefined,
         digest,
         hashedMs,
@@ -213,6 +215,13 @@ export class Candidates {
     }
   }
 
+  /** What cannot be read is taken for another version of what was there: that goes on serving then. */
+  #placeOf(source: Source, manifest: Manifest | undefined): AppPlace {
+    const { place, state } = this.#options
+    if (manifest) return place(source, manifest)
+    return this.at(source.path)?.place ?? lastPlaceOf(source.path, state) ?? place(source, undefined)
+  }
+
   /** A file that is as it was when the host ran before, and in the store. */
   async #known({ path, stamp }: Source): Promise<StoredFile | undefined> {
     const record = this.#options.state.state.inbox[path]
@@ -220,4 +229,11 @@ export class Candidates {
       return undefined
     return this.#options.store.hold(record.digest)
   }
+}
+
+/** Where what was found at a path served, when the host ran before. */
+function lastPlaceOf(path: string, { state }: StateFile): AppPlace | undefined {
+  const newestOf = ({ versions }: AppRecord) => versions.find(({ source }) => source === path)
+  const record = Object.values(state.apps).find(newestOf)
+  return record && { host: record.host, mount: record.mount, version: newestOf(record)?.version ?? '' }
 }
