@@ -6,6 +6,7 @@ import os
 import select
 import socket
 from collections import deque
+from contextlib import suppress
 from typing import Any, Callable, Deque, Optional, Tuple
 
 _READ = 64 * 1024
@@ -45,8 +46,8 @@ class Channel:
 
     @property
     def is_returning(self) -> bool:
-        """A socket that was given back has not arrived yet."""
-        return self._sent is not None
+        """A socket that was given back has not arrived yet. Where the parent has gone, none will."""
+        return self._sent is not None and not self.has_ended
 
     def say(self, message: Message) -> None:
         """Nothing, where the parent has gone."""
@@ -90,7 +91,7 @@ class Channel:
 
     def _socket_came(self, message: Message) -> None:
         if not self._descriptors:
-            # This process had no descriptor left: Node sends it once more.
+            # This process had no descriptor left: the parent sends it once more.
             self._send(_line({"cmd": "NODE_HANDLE_NACK"}), None)
             return
         descriptor = self._descriptors.popleft()
@@ -113,12 +114,18 @@ class Channel:
         self._return_next()
 
     def _send(self, data: bytes, sock: Optional[socket.socket]) -> bool:
+        """:returns: False, if the parent has gone, or does not read"""
         extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno()]))] if sock else []
+        length = len(data)
         while data:
             try:
                 count = self._socket.sendmsg([data], extra)
             except BlockingIOError:
                 if not select.select([], [self._socket], [], _PATIENCE)[1]:
+                    if len(data) < length:
+                        # Whatever followed half a line would be no message: receive() finds the end, and says so.
+                        with suppress(OSError):
+                            self._socket.shutdown(socket.SHUT_RDWR)
                     return False
                 continue
             except OSError:

@@ -271,7 +271,9 @@ class Connection:
         self.body = None
         self.sent = 0
         self.waited = 0.0
-        self.deadline = time.monotonic() + (HEAD_TIMEOUT if self.buffer else KEEP_ALIVE)
+        # Our own front ends its connections itself: a request may be on its way on one that is closed here.
+        keep_alive = float("inf") if self.origin.is_trusted else KEEP_ALIVE
+        self.deadline = time.monotonic() + (HEAD_TIMEOUT if self.buffer else keep_alive)
 
     def reset(self) -> None:
         """When it is closed, the client gets an error in the place of an end."""

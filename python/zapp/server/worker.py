@@ -115,7 +115,7 @@ class _Worker:
         elif kind == "accessLog":
             self._log.writes = message["format"] != "off"
         elif kind == "drain":
-            self._drain(message["graceMs"] / 1000, bool(message.get("return")), bool(message.get("last")))
+            self._drain(message["graceMs"] / 1000, bool(message.get("last")))
         elif kind == "activity":
             self._channel.say({"type": "activity", "idleMs": self._server.connections.idle() * 1000})
         elif kind == "end":
@@ -123,7 +123,7 @@ class _Worker:
         elif sock is not None:
             sock.close()
 
-    def _drain(self, grace: float, gives_back: bool, is_last: bool) -> None:
+    def _drain(self, grace: float, is_last: bool) -> None:
         """
         A host asks on the private socket for as long as connections that it keeps itself need it, and says when that is
         over. It takes back what it has handed over, unless nobody is there any more (``is_last``).
@@ -131,10 +131,8 @@ class _Worker:
         self._server.limit(grace)
         if self._has_host:
             self._server.leave(gives_back=not is_last)
-            return
-        if gives_back:
-            self._server.leave(gives_back=True)
-        self._server.drain(grace)
+        else:
+            self._server.drain(grace)
 
     def _give_back(self, sock: socket.socket, data: bytes) -> None:
         self._channel.give_back(sock, {"type": "return", "head": data.decode("latin-1")})
