@@ -12,7 +12,7 @@ export interface AppMetrics {
   readonly latency: readonly number[]
   /** Seconds of all requests together. */
   readonly seconds: number
-  /** Times that a process had to be started again. */
+  /** Times that a worker process had to be started again; programs and background processes are not counted. */
   readonly restarts: number
 }
 

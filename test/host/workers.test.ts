@@ -146,6 +146,18 @@ describe('Isolated', () => {
     await stop()
   })
 
+  it('gives one up that takes longer to start than the deaths may lie apart', async () => {
+    const starts = 'const end = Date.now() + 600; while (Date.now() < end)'
+    const limits = { restarts: { count: 2, within: 600 } }
+    const { deployment, stop } = await deploy(
+      { 'app.cjs': `${starts}; ${DIES}; module.exports = () => {}` },
+      { limits },
+    )
+    await deployment.start()
+    expect(await deployment.died).toMatchObject({ code: 'APP_DIED', args: { times: 2 } })
+    await stop()
+  })
+
   it('is not given up while one of its processes stays', async () => {
     const stays = join(await tmpDir(), 'stays')
     const deaths = new EventEmitter()

@@ -56,7 +56,7 @@ export function renderMetrics(
 
   const bytes = family('zapp_response_bytes_total', 'counter', 'Bytes sent, heads included.')
   each((labels, metrics) => bytes(labels, metrics.bytes))
-  const restarts = family('zapp_restarts_total', 'counter', 'Processes that had to be started again.')
+  const restarts = family('zapp_restarts_total', 'counter', 'Worker processes that had to be started again.')
   each((labels, metrics) => restarts(labels, metrics.restarts))
   const up = family('zapp_up', 'gauge', 'Whether the app answers.')
   each((labels, _, gauges) => up(labels, gauges.up ? 1 : 0))

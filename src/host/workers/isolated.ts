@@ -138,6 +138,7 @@ export class Isolated implements Deployment {
     }
     const onUp = () => {
       onRestart()
+      this.#deaths.up()
       this.#wake()
     }
     const first = await Promise.allSettled(Array.from({ length: launcher.processes }, () => start(stopping)))
