@@ -25,11 +25,17 @@ export class RequestLog {
     this.#log = log
   }
 
-  answered({ req, connection, target, id, found, time, start, peer }: Asked, status: number, aborted: boolean): void {
+  /** @param end of the same clock as its start */
+  answered(
+    { req, connection, target, id, found, time, start, peer }: Asked,
+    end: number,
+    status: number,
+    aborted: boolean,
+  ): void {
     const { socket, method = '-', httpVersion, headers } = req
     const { referer = '', 'user-agent': userAgent = '' } = headers
     const { id: app, version } = 'deployment' in found ? found.app : NO_APP
-    const ms = performance.now() - start
+    const ms = end - start
     const sent = socket.bytesWritten
     const bytes = sent - connection.sent
     connection.sent = sent

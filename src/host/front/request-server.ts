@@ -246,7 +246,7 @@ export class RequestServer {
     this.#lastEnd = performance.now()
     const refused = connection.refused ?? (res.headersSent ? undefined : statusInstead.get(asked.req.socket))
     const status = res.headersSent ? res.statusCode : (refused ?? 0)
-    this.#log.answered(asked, status, !res.writableFinished && refused === undefined)
+    this.#log.answered(asked, this.#lastEnd, status, !res.writableFinished && refused === undefined)
     // The connection turns idle after this event.
     if (this.#phase === 'closing') setImmediate(() => this.#endIdle())
     if (this.#phase === 'leaving') setImmediate(() => this.#dismissIdle())
@@ -278,7 +278,7 @@ export class RequestServer {
     const status = watchStatus(socket)
     socket.once('close', () => {
       this.#lastEnd = performance.now()
-      this.#log.answered(asked, status(), false)
+      this.#log.answered(asked, this.#lastEnd, status(), false)
     })
     if ('deployment' in found) {
       connection.upgraded = true
