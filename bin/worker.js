@@ -2,5 +2,5 @@
 // when the work is over nothing is waited for.
 import { work } from '../dist/host/workers/work.js'
 
-await work(/** @type {import('../dist/host/workers/work.js').Channel} */ (process))
+await work(process)
 process.exit()

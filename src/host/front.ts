@@ -26,6 +26,8 @@ export interface FrontOptions {
    * @param host as it was sent, in lower case
    */
   readonly find: (path: string, method: string, host: string | undefined) => Found
+  /** All names of a virtual host, in lower case. Default: its own alone. */
+  readonly namesOf?: (host: string) => readonly string[]
   readonly log: (record: AccessRecord) => void
   /**
    * Of proxies: their connections stay here, because they carry requests of many clients. Asked once for each connection,
@@ -136,11 +138,13 @@ export class Front {
 
   /** Tells every app which requests are its own. To be called whenever a mount or what serves it has changed. */
   claim(routes: readonly Route[]): void {
-    const names = [...new Set(routes.map(({ host }) => host))].filter((host) => host !== '')
+    const { namesOf = (host) => [host] } = this.#options
+    const hosts = [...new Set(routes.map(({ host }) => host))].filter((host) => host !== '')
+    const names = hosts.flatMap(namesOf)
     for (const { host, mount, deployment } of routes) {
       const below = routes.filter((other) => other.host === host && other.mount.startsWith(`${mount}/`))
       const territory = { mount, below: below.map((other) => other.mount) }
-      if (host !== '') deployment?.connections?.claim({ ...territory, hosts: [host] })
+      if (host !== '') deployment?.connections?.claim({ ...territory, hosts: namesOf(host) })
       else deployment?.connections?.claim(names.length === 0 ? territory : { ...territory, notHosts: names })
     }
     this.#share(routes)

@@ -86,11 +86,12 @@ export async function serve(options: ServeOptions): Promise<Host> {
     trust: (address) => trust?.(address) ?? false,
     find: (path, method, name) =>
       phase === 'reading' ? STARTING : findAnswer(apps, settings.hostOf(name), path, method, isLocal()),
+    namesOf: (host) => settings.namesOf(host),
     log: (record) => logs.access(record),
     onCertificate: (news) => events.emit({ type: 'certificate', ...news }),
   })
-  /** Whether strangers can be kept out by nothing more than where it listens. */
-  const isLocal = () => front.listeners.every(({ address }) => isLoopback(address.host))
+  /** Whether only this machine asks: it may be told more than strangers. */
+  const isLocal = () => trust === undefined && front.listeners.every(({ address }) => isLoopback(address.host))
   let admin: OpenAdmin | undefined
   let closing: Promise<void> | undefined
 
@@ -114,6 +115,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
       for (const { deployment } of apps.slots.routes) deployment?.connections?.logAs(logs.format)
       trust = trustIn(next?.proxies ?? [])
       settings.use(next)
+      front.claim(apps.slots.routes)
     } catch (failure) {
       events.emit({ type: 'reloaded', error: asZappError(failure) })
       throw failure

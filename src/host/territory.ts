@@ -1,3 +1,5 @@
+import { nameOfHost } from './host-name.ts'
+
 /** Which requests are one app's own: a process that holds a connection judges by it whether it may answer the next one. */
 export interface Territory {
   /** `""` or `/shop`. */
@@ -21,7 +23,7 @@ export function isWithin(
 ): boolean {
   if (!isBelow(path, mount) || below.some((other) => isBelow(path, other))) return false
   if (!hosts && !notHosts) return true
-  const name = host?.replace(/:[0-9]+$/, '')
+  const name = host === undefined ? undefined : nameOfHost(host)
   if (hosts) return name !== undefined && hosts.includes(name)
   return name === undefined || !notHosts?.includes(name)
 }

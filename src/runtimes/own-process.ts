@@ -1,4 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { guardChannel } from './guard-channel.ts'
 import { readLines } from './log-lines.ts'
 import { holdGroup, letGroupGo, signalGroup } from './process-groups.ts'
 
@@ -41,6 +42,7 @@ export class OwnProcess {
       readLines(stream, (text) => this.#line(name, text))
       return { stream, closed: new Promise((resolve) => stream.once('close', resolve)) }
     })
+    if (third === 'ipc') guardChannel(this.child, () => this.signal('SIGKILL'))
     const { pid } = this.child
     if (pid !== undefined) holdGroup(pid)
     this.ended = new Promise((resolve) => {

@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs'
-import { readdir, rename } from 'node:fs/promises'
+import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import type { LogEntry } from '../../src/host/host.ts'
 import { tmpDir } from '../helpers/tmp.ts'
-import { entry, folderOf, putArchive, rejection, says, start } from './helper.ts'
-import { parseResponse, sendRaw } from './raw.ts'
+import { entry, folderOf, putArchive, rejection, says, settingsFile, start } from './helper.ts'
+import { parseResponse, sendRaw, Talk } from './raw.ts'
 
 const shop = (version: string, text = version) => [{ ...entry, name: 'shop', version }, says(text)] as const
 const archive = async (...app: readonly [manifest: object, files: Record<string, string>]) =>
@@ -182,6 +182,22 @@ describe('logs, metrics, events', () => {
 })
 
 describe('virtual hosts', () => {
+  it('are meant by every spelling of their names, also on a connection that another app holds', async () => {
+    const answers = (text: string) => ({ 'app.cjs': `module.exports = (req, res) => res.end('${text}')` })
+    const dir = await folderOf({ 'ROOT.zapp': [entry, answers('any')], 'shop.zapp': [entry, answers('shop')] })
+    await mkdir(join(dir, 'shop.example'))
+    await rename(join(dir, 'shop.zapp'), join(dir, 'shop.example', 'ROOT.zapp'))
+    const settings = await settingsFile({ hosts: { 'shop.example': { aliases: ['www.shop.example'] } } })
+    const { host } = await start(dir, { settings })
+    const talk = await Talk.open(host.address.port)
+    const ask = async (name: string) => (await talk.ask(`GET / HTTP/1.1\r\nHost: ${name}\r\n\r\n`)).body
+    expect(await ask('localhost')).toBe('any')
+    for (const name of ['www.shop.example', 'localhost', 'shop.example.', 'WWW.shop.example.:80']) {
+      expect(await ask(name)).toBe(name === 'localhost' ? 'any' : 'shop')
+    }
+    talk.socket.destroy()
+  })
+
   it('are folders that are named so; each has its own apps', async () => {
     const dir = await folderOf({ 'ROOT.zapp': [entry, says('default')] })
     const inHost = await folderOf({ 'ROOT.zapp': [entry, says('example')], 'shop.zapp': shop('1.0.0') })

@@ -8,7 +8,7 @@ import type { Deployment } from '../../src/host/deployment.ts'
 import { Isolated, type IsolatedOptions } from '../../src/host/workers/isolated.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
-import { entry, folderOf, rejection, start, stateDir } from './helper.ts'
+import { entry, folderOf, rejection, settingsFile, start, stateDir } from './helper.ts'
 import { open, readAll } from './raw.ts'
 
 const isGone = (pid: number) => {
@@ -50,6 +50,14 @@ describe('an app in a process of its own', () => {
     expect(Object.keys(one?.env ?? {}).filter((name) => /VITEST|^npm_|NODE_OPTIONS/.test(name))).toEqual([])
     await host.close()
     expect(isGone(one?.pid ?? 0)).toBe(true)
+  })
+
+  it('has several processes that take turns, also where the host passes requests on', async () => {
+    const settings = await settingsFile({ apps: { one: { workers: { processes: 3 } } }, proxies: ['127.0.0.1'] })
+    const { get } = await start(await folderOf({ 'one.zapp': [{ ...entry, name: 'one' }, app] }), { settings })
+    const pids = new Set<number>()
+    for (let i = 0; i < 6; i++) pids.add(((await (await get('/one')).json()) as { pid: number }).pid)
+    expect(pids.size).toBe(3)
   })
 
   it('is started again when it dies; what others hold is untouched, requests wait for it', async () => {

@@ -6,7 +6,8 @@ from typing import Any, Mapping, Optional, Tuple
 
 from ..request_path import judge_request_path
 
-_PORT = re.compile(r":[0-9]+\Z")
+#: A name is compared without port and without the dot that ends a complete name.
+_PORT_OR_DOT = re.compile(r"\.?(?::[0-9]*)?\Z")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Territory:
         decoded = path.decoded or "/"
         if not _is_below(decoded, self.mount) or any(_is_below(decoded, other) for other in self.below):
             return False
-        name = None if host is None else _PORT.sub("", host.lower())
+        name = None if host is None else _PORT_OR_DOT.sub("", host.lower(), count=1)
         if self.hosts is not None:
             return name in self.hosts
         return name not in self.not_hosts

@@ -159,8 +159,13 @@ export class RequestServer {
     const { leaves, trust } = this.#options
     // A request that is replayed comes as a connection of its own.
     if (!this.#connections.has(socket)) {
-      this.#connections.set(socket, new ServedConnection(socket, (peer) => trust?.(peer) ?? false))
-      socket.once('close', () => this.#forget(socket))
+      const connection = new ServedConnection(socket, (peer) => trust?.(peer) ?? false)
+      this.#connections.set(socket, connection)
+      socket.once('close', () => {
+        // Pipelined responses that still wait for their turn are not told.
+        for (const asked of [...connection.running]) this.#ended(asked)
+        this.#forget(socket)
+      })
       this.#slow.watch()
     }
     if (!leaves) return
@@ -177,7 +182,7 @@ export class RequestServer {
   }
 
   #running(): ServerResponse[] {
-    return [...this.#connections.values()].flatMap(({ running }) => running)
+    return [...this.#connections.values()].flatMap(({ running }) => running.flatMap(({ res }) => res ?? []))
   }
 
   #forget(socket: Socket): void {
@@ -195,8 +200,10 @@ export class RequestServer {
   }
 
   #request(req: IncomingMessage, res: ServerResponse): void {
-    const asked = this.#ask(req)
-    this.#follow(res, asked)
+    const asked = this.#ask(req, res)
+    asked.connection.running.push(asked)
+    // Not `once`, which costs more; it happens once.
+    res.on('close', () => this.#ended(asked))
     if (this.#phase === 'closing') res.setHeader('Connection', 'close')
     const { found } = asked
     if ('deployment' in found) {
@@ -207,19 +214,20 @@ export class RequestServer {
     }
   }
 
-  #ask(req: IncomingMessage): Asked {
+  #ask(req: IncomingMessage, res: ServerResponse | undefined): Asked {
     const connection = this.#of(req.socket)
     const target = req.url ?? ''
     const [time, start] = [Date.now(), performance.now()]
     const id = connection.isProxy ? this.#identify(req, connection) : newRequestId()
     const peer = connection.isProxy ? peerOf(req.socket) : connection.peer
-    return { req, connection, target, id, found: this.#find(req, id), time, start, peer }
+    return { req, res, connection, target, id, found: this.#find(req, id), time, start, peer }
   }
 
   /** Whose request it is, as a proxy says. Proxies send one after the other. @returns its id */
-  #identify(req: IncomingMessage, { peer, socket }: ServedConnection): string {
+  #identify(req: IncomingMessage, { peer, socket, isEncrypted }: ServedConnection): string {
     const { 'x-forwarded-proto': scheme, 'x-request-id': id } = req.headers
-    actAs(socket, clientBehind(peer, req, this.#options.trust as Trust), scheme === 'https')
+    const isSecure = scheme === undefined ? isEncrypted : scheme === 'https'
+    actAs(socket, clientBehind(peer, req, this.#options.trust as Trust), isSecure)
     return typeof id === 'string' && isRequestId(id) ? id : newRequestId()
   }
 
@@ -230,19 +238,10 @@ export class RequestServer {
     return this.#options.find(checked.path.decoded || '/', req.method ?? '', req.headers.host?.toLowerCase(), req)
   }
 
-  #follow(res: ServerResponse, asked: Asked): void {
-    asked.connection.running.push(res)
-    const ended = () => this.#ended(res, asked)
-    // Not `once`, which costs more; it happens once.
-    res.on('close', ended)
-    // A pipelined response that still waits for its turn is not told when the connection ends.
-    if (res.socket === null) asked.req.socket.once('close', ended)
-  }
-
   /** Logs a request when its response has ended, in whatever way. */
-  #ended(res: ServerResponse, asked: Asked): void {
-    const { connection } = asked
-    if (!connection.over(res)) return
+  #ended(asked: Asked): void {
+    const { connection, res } = asked
+    if (!res || !connection.over(asked)) return
     this.#lastEnd = performance.now()
     const refused = connection.refused ?? (res.headersSent ? undefined : statusInstead.get(asked.req.socket))
     const status = res.headersSent ? res.statusCode : (refused ?? 0)
@@ -273,7 +272,7 @@ export class RequestServer {
 
   #switchProtocol(req: IncomingMessage, connection: ServedConnection, head: Buffer): void {
     const { socket } = connection
-    const asked = this.#ask(req)
+    const asked = this.#ask(req, undefined)
     const { found } = asked
     const status = watchStatus(socket)
     socket.once('close', () => {
@@ -315,10 +314,10 @@ export class RequestServer {
   #leaveWith(req: IncomingMessage, { socket, running }: ServedConnection, head: Buffer): void {
     const bytes = Buffer.concat([requestBytes(req), head, stopReading(socket)])
     // The parser, which is gone, did so: an answer that the client is slow to take waits for it.
-    socket.on('drain', () => running[0]?.emit('drain'))
+    socket.on('drain', () => running[0]?.res?.emit('drain'))
     const go = () => {
       if (socket.destroyed) return
-      const last = running.at(-1)
+      const last = running.at(-1)?.res
       if (last) last.once('close', () => setImmediate(go))
       else this.#dismiss(socket, bytes)
     }
@@ -337,7 +336,7 @@ export class RequestServer {
     const nobodyIsThere = error.code === 'ECONNRESET' || !socket.writable || !connection || connection.isSilent
     const [first, ...others] = connection?.running ?? []
     // An answer now may only be to a request that broke off in its own body; else it would be taken for that of another.
-    const mayAnswer = !first || (others.length === 0 && !first.req.complete && !first.headersSent)
+    const mayAnswer = !first || (others.length === 0 && !first.req.complete && !first.res?.headersSent)
     if (nobodyIsThere || !mayAnswer) {
       socket.destroy()
       return

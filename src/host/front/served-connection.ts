@@ -6,6 +6,8 @@ import type { Answers, Found } from './request-log.ts'
 /** A request that is being answered. */
 export interface Asked {
   readonly req: IncomingMessage
+  /** Undefined for one that wants another protocol. */
+  readonly res: ServerResponse | undefined
   readonly connection: ServedConnection
   /** As it was sent. */
   readonly target: string
@@ -26,8 +28,10 @@ export class ServedConnection {
   readonly peer: string
   /** Whether that is a proxy which may say who the client is. */
   readonly isProxy: boolean
-  /** Responses that are not over, in the order of their requests; hardly ever more than one. */
-  readonly running: ServerResponse[] = []
+  /** Of the connection itself, whatever a proxy says of its client's. */
+  readonly isEncrypted: boolean
+  /** Requests whose responses are not over, in their order; hardly ever more than one. */
+  readonly running: Asked[] = []
   /** Somebody else has read its first bytes. */
   begun = false
   /** It speaks another protocol now. */
@@ -41,6 +45,7 @@ export class ServedConnection {
     this.socket = socket
     this.peer = peerOf(socket)
     this.isProxy = isTrusted(this.peer)
+    this.isEncrypted = 'encrypted' in socket && socket.encrypted === true
   }
 
   /** Nothing has come over it. */
@@ -49,8 +54,8 @@ export class ServedConnection {
   }
 
   /** @returns whether it was running */
-  over(res: ServerResponse): boolean {
-    const at = this.running.indexOf(res)
+  over(asked: Asked): boolean {
+    const at = this.running.indexOf(asked)
     if (at !== -1) this.running.splice(at, 1)
     return at !== -1
   }

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import type { Manifest } from '../../format/manifest-types.ts'
 import { configFor, readEnvFile } from '../config.ts'
+import { nameOfHost } from '../host-name.ts'
 import type { ServeOptions } from '../serve-options.ts'
 import { type AppSettings, appSettings, appSource } from './app-settings.ts'
 import type { HostSettings } from './read-settings.ts'
@@ -65,9 +66,14 @@ export class CurrentSettings {
    * @param name of the field Host, in lower case
    */
   hostOf(name: string | undefined): string {
-    const host = name?.replace(/:[0-9]*$/, '').replace(/\.$/, '') ?? ''
+    const host = name === undefined ? '' : nameOfHost(name)
     const [known] = Object.entries(this.#now?.hosts ?? {}).find(([, { aliases }]) => aliases?.includes(host)) ?? []
     return known ?? host
+  }
+
+  /** All names of a virtual host. */
+  namesOf(host: string): string[] {
+    return [host, ...(this.#now?.hosts?.[host]?.aliases ?? [])]
   }
 
   /**

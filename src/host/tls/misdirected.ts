@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { nameOfHost } from '../host-name.ts'
 import type { Certificate } from './certificate.ts'
 import { isFor } from './chooser.ts'
 
@@ -20,6 +21,6 @@ export interface Secured {
  */
 export function isMisdirected({ name, certificate }: Secured, host: string | undefined): boolean {
   if (host === undefined || host.startsWith('[')) return false
-  const asked = host.replace(/:[0-9]*$/, '').replace(/\.$/, '')
+  const asked = nameOfHost(host)
   return asked !== name && isIP(asked) === 0 && !isFor(certificate, asked)
 }

@@ -64,6 +64,7 @@ export class Isolated implements Deployment {
   readonly #supervisors: Supervisor<WorkerProcess>[] = []
   readonly #deaths: Deaths
   readonly #waiting = new Set<() => void>()
+  #turn = 0
   #territory: Territory | undefined
   #shared: BoundHandle | undefined
   #phase: 'created' | 'up' | 'failed' | 'stopping' = 'created'
@@ -204,13 +205,11 @@ export class Isolated implements Deployment {
     return this.#workers.filter(({ state }) => state === 'ready')
   }
 
-  /** Those with the fewest connections on their way come first. */
+  /** Those with the least to do come first; among equals they take turns. */
   #byLoad(): WorkerProcess[] {
     const ready = this.#ready
-    const first = ready.shift()
-    // The next time another one is the first among equals.
-    if (first) ready.push(first)
-    return ready.sort((a, b) => a.waiting - b.waiting)
+    const from = this.#turn++ % (ready.length || 1)
+    return [...ready.slice(from), ...ready.slice(0, from)].sort((a, b) => a.load - b.load)
   }
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -17,9 +17,6 @@ import { HandOver, type Peer } from './hand-over.ts'
 import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
 import { createPrivateServer } from './private-server.ts'
 
-/** This process, as far as a worker uses it. */
-export type Channel = NodeJS.Process & Peer
-
 /** For what runs when the host is gone, or the process is told to end by somebody else. */
 const ORPHAN_MS = 2000
 const TERM_MS = 10_000
@@ -34,13 +31,14 @@ const MAX_WAITING = 4 * 1024 * 1024
  * A worker of the host, in a process of its own: loads one app, answers for it on connections that it is handed and on a
  * private socket, and resolves when it has nothing left to do. The process then ends.
  */
-export async function work(channel: Channel): Promise<void> {
-  const gone = once(channel, 'disconnect')
-  const [start] = (await Promise.race([once(channel, 'message'), gone])) as [StartMessage?]
+export async function work(process: NodeJS.Process): Promise<void> {
+  const channel = takeChannel(process)
+  const gone = once(process, 'disconnect')
+  const [start] = (await Promise.race([once(process, 'message'), gone])) as [StartMessage?]
   if (!start) return
   const say = (message: FromWorker) =>
     new Promise<void>((resolve) => {
-      if (channel.connected) channel.send?.(message, () => resolve())
+      if (channel.connected) channel.send(message, () => resolve())
       else resolve()
     })
   const { file, mount, config, cache, data, earlier, limits, workers, python } = start
@@ -60,6 +58,23 @@ export async function work(channel: Channel): Promise<void> {
   await new Worker(channel, app, asked, start, say).run()
   // The host does so too, unless it is gone (U01).
   await rm(dirname(start.socket), { recursive: true, force: true })
+}
+
+/** Our end of the channel to the host. */
+type Channel = Pick<NodeJS.Process, 'on' | 'once'> & Peer & { readonly send: NonNullable<NodeJS.Process['send']> }
+
+/** An app that found `process.send` would take the host for its process manager, and talk to it. */
+function takeChannel(process: NodeJS.Process): Channel {
+  const send = process.send?.bind(process) as Channel['send']
+  Object.assign(process, { send: undefined, disconnect: undefined })
+  return {
+    send,
+    on: process.on.bind(process),
+    once: process.once.bind(process),
+    get connected() {
+      return process.connected
+    },
+  }
 }
 
 class Worker {
@@ -105,7 +120,7 @@ class Worker {
       },
     })
     limitConnections(this.#accepting)
-    this.#accepting.on('connection', (socket) => this.#held.accept(socket))
+    this.#accepting.on('connection', (socket) => socket.destroyed || this.#held.accept(socket))
   }
 
   async run(): Promise<void> {
@@ -113,7 +128,12 @@ class Worker {
       this.#done = resolve
     })
     this.#channel.on('message', (message: ToWorker, handle) => this.#told(message, handle as Socket | undefined))
-    this.#channel.once('disconnect', () => this.#end(ORPHAN_MS))
+    this.#channel.once('disconnect', () => {
+      // Nobody takes these any more.
+      const { sent, waiting } = this.#returns.close()
+      for (const { socket } of [sent ?? [], waiting].flat()) socket.destroy()
+      this.#end(ORPHAN_MS)
+    })
     this.#channel.once('SIGTERM', () => this.#end(TERM_MS))
     if (!this.#channel.connected) this.#end(0)
     await this.#say({ type: 'ready' })

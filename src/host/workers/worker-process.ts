@@ -16,6 +16,7 @@ import type { Territory } from '../territory.ts'
 import { HandOver, type Lost } from './hand-over.ts'
 import type { Launch } from './launch.ts'
 import { type FromWorker, type Report, type ToWorker, unpackRecord } from './messages.ts'
+import { readFromWorker } from './read-message.ts'
 
 export interface WorkerSpec {
   /** What messages call it: the app. */
@@ -64,6 +65,7 @@ export class WorkerProcess implements Supervised, Upstream {
   readonly #spec: WorkerSpec
   readonly #process: OwnProcess
   readonly #connections: HandOver
+  readonly #listeners = new Set<(message: FromWorker) => void>()
   readonly #drained: Promise<void>
   readonly #memory: MemoryLimit | undefined
   #isWorn = false
@@ -101,7 +103,7 @@ export class WorkerProcess implements Supervised, Upstream {
       onLine: spec.onLine,
     })
     this.#connections = new HandOver(this.#child, 'connection')
-    this.#child.on('message', (message: FromWorker, handle) => this.#told(message, handle as Socket | undefined))
+    this.#child.on('message', (message, handle) => this.#hear(message, handle as Socket | undefined))
     // A message that could not be sent any more. That it is gone is told by what follows.
     this.#child.on('error', () => {})
     // Whichever comes first: after a kill in the middle of a message the channel's end is never told.
@@ -116,7 +118,7 @@ export class WorkerProcess implements Supervised, Upstream {
     this.#drained = this.#said('drained')
     this.#memory = this.#limitMemory()
     this.worn = new Promise((resolve) => {
-      this.#child.on('message', ({ type }: FromWorker) => type === 'retire' && resolve())
+      void this.#said('retire').then(() => this.state !== 'ended' && resolve())
       void this.#memory?.worn.then(resolve)
     })
     void this.worn.then(() => {
@@ -129,9 +131,9 @@ export class WorkerProcess implements Supervised, Upstream {
     return this.#process.pid
   }
 
-  /** How many connections wait to be handed over. */
-  get waiting(): number {
-    return this.#connections.length
+  /** Connections that wait to be handed over, and requests on its private socket. */
+  get load(): number {
+    return this.#connections.length + this.#asking
   }
 
   /** @returns false where it cannot take it; it is the caller's then */
@@ -221,19 +223,32 @@ export class WorkerProcess implements Supervised, Upstream {
   #answer<T extends FromWorker['type']>(type: T): Promise<(FromWorker & { readonly type: T }) | undefined> {
     return new Promise((resolve) => {
       const done = (message?: FromWorker & { readonly type: T }) => {
-        this.#child.off('message', look)
+        this.#listeners.delete(look)
         resolve(message)
       }
       const look = (message: FromWorker) => {
         if (message.type === type) done(message as FromWorker & { readonly type: T })
       }
-      this.#child.on('message', look)
+      this.#listeners.add(look)
       void this.ended.then(() => done())
     })
   }
 
   #say(message: ToWorker): void {
     if (this.#child.connected) this.#child.send(message, () => {})
+  }
+
+  /** A process that talks nonsense is ended: the app in it has the same channel. */
+  #hear(message: unknown, handle: Socket | undefined): void {
+    try {
+      const said = readFromWorker(message)
+      this.#told(said, handle)
+      for (const listener of [...this.#listeners]) listener(said)
+    } catch (error) {
+      this.#spec.onError(error, 'what its process says')
+      handle?.destroy()
+      this.#process.signal('SIGKILL')
+    }
   }
 
   #told(message: FromWorker, handle: Socket | undefined): void {
@@ -268,9 +283,7 @@ export class WorkerProcess implements Supervised, Upstream {
     const { timeout, name } = this.#spec
     let giveUp = () => {}
     const told = new Promise<FromWorker | undefined>((resolve) => {
-      this.#child.on('message', (message: FromWorker) => {
-        if (message.type === 'ready' || message.type === 'failed') resolve(message)
-      })
+      void Promise.race([this.#answer('ready'), this.#answer('failed')]).then((answer) => answer && resolve(answer))
       giveUp = () => resolve(undefined)
       signal?.addEventListener('abort', giveUp)
       if (signal?.aborted) giveUp()
