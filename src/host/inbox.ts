@@ -1,4 +1,4 @@
-import { sep } from 'node:path'
+import { dirname, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, type ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
@@ -13,25 +13,39 @@ import type { Watcher } from './watch.ts'
 /** A file that is still being written when the host starts is waited for so many times, about 3 seconds. */
 const PATIENCE = 10
 
+export interface InboxOptions {
+  readonly settings: CurrentSettings
+  /** Whether the files are followed. */
+  readonly watch: boolean
+  /** Told what cannot be looked at or watched. */
+  readonly onError: (error: unknown) => void
+}
+
 /** The files and folders that the host was told to serve: what is in them now, where it goes, and what becomes of it. */
 export class Inbox {
   readonly #roots: readonly Root[]
   readonly #settings: CurrentSettings
-  /** Whether the files are followed. */
   readonly #watch: boolean
+  readonly #onError: (error: unknown) => void
   #watcher: Watcher | undefined
+  /** What was there when it was last looked at. */
+  #sources: readonly Source[] = []
+  /** Paths that could not be looked at then. */
+  #unreadable: ReadonlySet<string> = new Set()
 
-  private constructor(roots: readonly Root[], settings: CurrentSettings, watch: boolean) {
+  private constructor(roots: readonly Root[], { settings, watch, onError }: InboxOptions) {
     this.#roots = roots
     this.#settings = settings
     this.#watch = watch
+    this.#onError = onError
   }
 
   /** @throws ZappError NOT_FOUND, IO, USAGE */
-  static async open(apps: readonly ServeApp[], settings: CurrentSettings, watch: boolean): Promise<Inbox> {
+  static async open(apps: readonly ServeApp[], options: InboxOptions): Promise<Inbox> {
+    const { settings } = options
     const folders = (settings.now?.folders ?? []).map((path): ServeApp => ({ path: settings.within(path) }))
     const roots = await Promise.all([...apps, ...folders].map(({ path, mount }) => findRoot(path, mount)))
-    return new Inbox(roots, settings, watch)
+    return new Inbox(roots, options)
   }
 
   /** Whether one app was asked for, and no folder. */
@@ -57,26 +71,19 @@ export class Inbox {
     return { host, version, mount: root.mount ?? set ?? base ?? mount }
   }
 
-  async list(): Promise<Source[]> {
-    const hosts = new Set(Object.keys(this.#settings.now?.hosts ?? {}))
-    const found = (await Promise.all(this.#roots.map((root) => listSources(root, hosts)))).flat()
-    return [...new Map(found.map((source) => [source.path, source])).values()]
-  }
-
   /**
    * Reads everything that is there.
    * @throws ZappError USAGE where that is nothing, and nothing can come
    */
   async readInto(apps: Apps): Promise<void> {
-    const sources = await this.list()
-    if (sources.length === 0 && !this.#watch) {
+    let again = await this.#read(apps)
+    if (this.#sources.length === 0 && !this.#watch) {
       const paths = this.#roots.map(({ path }) => JSON.stringify(path)).join(', ')
       throw fail('USAGE', '', { command: 'serve', problem: `there is no .zapp file and no project in ${paths}` })
     }
-    let again = await apps.read(sources)
     for (let left = PATIENCE; again !== undefined && left > 0; left--) {
       await sleep(again)
-      again = await apps.read(await this.list())
+      again = await this.#read(apps)
     }
   }
 
@@ -88,12 +95,13 @@ export class Inbox {
   }
 
   /** Deploys what changes and what appears, and takes down what disappears; where files are followed. */
-  async follow(apps: Apps, onError: (error: unknown) => void): Promise<void> {
+  async follow(apps: Apps): Promise<void> {
     if (!this.#watch) return
+    const onError = this.#onError
     const { watchApps } = await import('./watch.ts')
     this.#watcher = await watchApps(this.#roots, {
       onChange: async (changed, restless) => {
-        const again = await apps.read(await this.list(), changed, restless)
+        const again = await this.#read(apps, changed, restless)
         // Not waited for: an app that takes its time must not keep others from being noticed.
         void apps.settle().catch(onError)
         return again
@@ -105,6 +113,22 @@ export class Inbox {
 
   async close(): Promise<void> {
     await this.#watcher?.close()
+  }
+
+  /** What cannot be looked at is left as it is, and must not keep the host from the others. @throws ZappError IO */
+  async #read(apps: Apps, changed?: ReadonlySet<string>, restless: ReadonlySet<string> = new Set()) {
+    const hosts = new Set(Object.keys(this.#settings.now?.hosts ?? {}))
+    const unreadable = new Set<string>()
+    const onUnreadable = (path: string, error: unknown) => {
+      unreadable.add(path)
+      // Once: it is looked at every few seconds.
+      if (!this.#unreadable.has(path)) this.#onError(error)
+    }
+    const found = (await Promise.all(this.#roots.map((root) => listSources(root, hosts, onUnreadable)))).flat()
+    this.#unreadable = unreadable
+    const kept = this.#sources.filter(({ path }) => unreadable.has(path) || unreadable.has(dirname(path)))
+    this.#sources = [...new Map([...found, ...kept].map((source) => [source.path, source])).values()]
+    return apps.read(this.#sources, changed, new Set([...restless, ...kept.map(({ path }) => path)]))
   }
 }
 

@@ -54,7 +54,13 @@ export async function openStored(stored: StoredFile, store: Store): Promise<Stor
     let opened: Promise<Archive> | undefined
     let released: Promise<void> | undefined
     const archive = () => {
-      opened ??= import('../archive/judged-archive.ts').then(({ openJudged }) => openJudged(file))
+      opened ??= import('../archive/judged-archive.ts')
+        .then(({ openJudged }) => openJudged(file))
+        .catch((error) => {
+          // Whoever asks next tries again.
+          opened = undefined
+          throw error
+        })
       return opened
     }
     const release = async () => {

@@ -45,12 +45,13 @@ const WAKERS = 8
 export async function serve(options: ServeOptions): Promise<Host> {
   const { log = () => {}, watch = options.state !== undefined } = options
   const settings = await CurrentSettings.read(options)
-  const inbox = await Inbox.open(options.apps, settings, watch)
+  const events = new Events()
+  const onError = (error: unknown) => events.emit({ type: 'error', app: '', name: '', error, where: 'watching' })
+  const inbox = await Inbox.open(options.apps, { settings, watch, onError })
   const cache = await cacheLocation({ cache: options.cache })
   let trust = trustIn(settings.now?.proxies ?? [])
   const { store, state, release } = await openState(options.state, cache)
   const stopping = new AbortController()
-  const events = new Events()
   const logs = new HostLogs(events)
   /** Until the mounts are known nobody can say whose a path is; until all is up `serve` may still throw. */
   let phase: 'reading' | 'starting' | 'up' = 'reading'
@@ -104,7 +105,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     const failure = inbox.failureIn(apps)
     if (failure) throw failure
     await front.ready()
-    await inbox.follow(apps, (error) => events.emit({ type: 'error', app: '', name: '', error, where: 'watching' }))
+    await inbox.follow(apps)
   }
 
   async function reload(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import { access, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { fail } from '../errors.ts'
 import { isHostName } from './names.ts'
@@ -56,42 +56,54 @@ export async function findRoot(path: string, mount?: string): Promise<Root> {
  * The apps of a root. Folders in a folder of apps that are named as hosts are virtual hosts. A root that is an app stays one while it is gone: that it cannot be read is for its reader to say.
  *
  * @param hosts names of further virtual hosts
- * @throws ZappError IO
+ * @param onUnreadable told of what lies in the folder, or is the app, and does not let itself be looked at: it is left out
+ * @throws ZappError IO for the folder itself
  */
-export async function listSources(root: Root, hosts: ReadonlySet<string> = new Set()): Promise<Source[]> {
-  if (root.kind !== 'folder') return [toSource(root, root.path, root.kind, '', await statOrUndefined(root.path))]
-  return listFolder(root, root.path, '', hosts)
-}
+export async function listSources(
+  root: Root,
+  hosts: ReadonlySet<string>,
+  onUnreadable: (path: string, error: unknown) => void,
+): Promise<Source[]> {
+  if (root.kind === 'folder') return listFolder(root.path, '')
+  return unlessUnreadable(root.path, async () => [
+    toSource(root, root.path, root.kind as Source['kind'], '', await statOrUndefined(root.path)),
+  ])
 
-async function listFolder(root: Root, folder: string, host: string, hosts: ReadonlySet<string>): Promise<Source[]> {
-  const sources: Source[] = []
-  for (const name of (await namesIn(folder)).sort()) {
-    if (name.startsWith('.')) continue
-    const path = join(folder, name)
+  async function listFolder(folder: string, host: string): Promise<Source[]> {
+    const sources: Source[] = []
+    for (const name of (await namesIn(folder)).sort()) {
+      const path = join(folder, name)
+      if (!name.startsWith('.')) sources.push(...(await unlessUnreadable(path, () => look(path, name, host))))
+    }
+    return sources
+  }
+
+  async function look(path: string, name: string, host: string): Promise<Source[]> {
     const stats = await statOrUndefined(path)
-    if (stats?.isFile() && name.endsWith(EXTENSION)) sources.push(toSource(root, path, 'archive', host, stats))
-    if (!stats?.isDirectory()) continue
-    if (await isProject(path)) sources.push(toSource(root, path, 'project', host, stats))
+    if (stats?.isFile() && name.endsWith(EXTENSION)) return [toSource(root, path, 'archive', host, stats)]
+    if (!stats?.isDirectory()) return []
+    if (await isProject(path)) return [toSource(root, path, 'project', host, stats)]
     // Names of hosts are those of folders, as in Tomcat; a project of such a name is an app like any other.
-    else if (host === '' && (isHostName(name) || hosts.has(name))) {
-      sources.push(...(await listFolder(root, path, name, hosts)))
+    return host === '' && (isHostName(name) || hosts.has(name)) ? listFolder(path, name) : []
+  }
+
+  async function unlessUnreadable(path: string, list: () => Promise<Source[]>): Promise<Source[]> {
+    try {
+      return await list()
+    } catch (error) {
+      onUnreadable(path, error)
+      return []
     }
   }
-  return sources
 }
 
-/** A folder that could be packed, judged by names alone: what is wrong inside is for the packer to say. */
+/**
+ * A folder that could be packed, judged by names alone: what is wrong inside is for the packer to say.
+ * @throws ZappError IO
+ */
 async function isProject(folder: string): Promise<boolean> {
   const names = ['zapp.json', 'package.json', 'index.html']
-  const found = await Promise.all(
-    names.map((name) =>
-      access(join(folder, name)).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
-  return found.includes(true)
+  return (await Promise.all(names.map((name) => statOrUndefined(join(folder, name))))).some((found) => found)
 }
 
 /** A zip that its user names is taken for what it may become. In a folder of apps it is left alone. */

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { dirname, join, relative, sep } from 'node:path'
 import { watch } from 'chokidar'
 import type { Root } from './sources.ts'
@@ -76,7 +75,10 @@ export async function watchApps(roots: readonly Root[], options: WatchOptions): 
     })
     return watcher
   })
-  await Promise.all(watchers.map((watcher) => once(watcher, 'ready')))
+  // What cannot be watched is looked at every few seconds all the same.
+  await Promise.all(
+    watchers.map((watcher) => new Promise<void>((go) => watcher.once('ready', go).once('error', () => go()))),
+  )
   arm()
 
   return {

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { copyFile, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { copyFile, open, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { ZappError } from '../../src/errors.ts'
 import { watchApps } from '../../src/host/watch.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { folderOf, putArchive, type Served, start } from './helper.ts'
@@ -239,5 +240,29 @@ describe('a watched folder', () => {
     ])
     expect((await served.get('/site/plain-1.0.0.txt')).status).toBe(404)
     expect((await served.get('/site/assets/app.0.0.0.js')).status).toBe(404)
+  })
+})
+
+describe('an entry of the folder that cannot be looked at', () => {
+  it('is told once, and keeps the host from nothing else; one that served goes on', async () => {
+    const dir = await folderOf({ 'site.zapp': site('old') })
+    // A link to itself: ELOOP, also for root.
+    await symlink('loop.zapp', join(dir, 'loop.zapp'))
+    const served = await start(dir, { state: join(await tmpDir(), 'state') })
+    // The watcher may tell as well, in the words of the system.
+    const told = () =>
+      served.events.flatMap((event) =>
+        event.type === 'error' && event.error instanceof ZappError ? event.error.path : [],
+      )
+    expect(told()).toEqual([join(dir, 'loop.zapp')])
+    await rename(await next('new'), join(dir, 'site.zapp'))
+    await becomes(served, 'new')
+
+    await symlink('site.zapp', join(dir, 'link'))
+    await rename(join(dir, 'link'), join(dir, 'site.zapp'))
+    await expect.poll(told, { timeout: 10_000, interval: 20 }).toEqual([join(dir, 'loop.zapp'), join(dir, 'site.zapp')])
+    await rename(await next('abc'), join(dir, 'other.zapp'))
+    await expect.poll(async () => (await served.get('/other/')).status, { timeout: 10_000, interval: 20 }).toBe(200)
+    expect(await served.text('/site/')).toBe('new')
   })
 })

@@ -48,7 +48,11 @@ export class ArchiveAnswers {
   }
 
   async #ask(req: IncomingMessage): Promise<Answer> {
-    this.#opened ??= this.#open()
+    this.#opened ??= this.#open().catch((error) => {
+      // The next request tries again: a descriptor may have been missing for a moment only.
+      this.#opened = undefined
+      throw error
+    })
     const [mount] = await this.#opened
     return mount.answer(nodeRequest(req, this.#options.mount))
   }
