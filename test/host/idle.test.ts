@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -186,6 +186,18 @@ describe('an app that sleeps while nobody asks for it', () => {
     expect(served.host.app('site')).toMatchObject({ state: 'sleeping', pids: [] })
     expect(wakes(served, '/site')).toBe(0)
     expect(await served.text('/site/page')).toBe('version 1.0.0')
+  })
+
+  it('opens its archive for the next request, where that failed for one', async () => {
+    const state = join(await tmpDir(), 'state')
+    const served = await startIdle({ site: site('1.0.0'), other: shows }, { options: { state } })
+    const name = `${served.host.app('site').digest.slice('sha256:'.length)}.zapp`
+    const [copy] = (await readdir(state, { recursive: true })).filter((path) => path.endsWith(name))
+    const file = join(state, copy ?? '')
+    await rename(file, `${file}.away`)
+    expect((await served.get('/site/assets/1.0.0.js')).status).toBe(500)
+    await rename(`${file}.away`, file)
+    expect((await served.get('/site/assets/1.0.0.js')).status).toBe(200)
   })
 
   it('is redeployed and rolled back while it sleeps; files of the version before are still found', async () => {
