@@ -46,6 +46,18 @@ it('an upload that waits behind the first one of an app, which fails, serves', a
   expect(served.host.apps).toEqual([])
 })
 
+it('an upload that waits behind the end of its app serves', async () => {
+  const served = await host()
+  await upload(served, shop('1.0.0'))
+  const restarted = served.host.restart('/shop')
+  const removed = served.host.undeploy('/shop')
+  const deployed = upload(served, shop('2.0.0'))
+  await Promise.all([restarted, removed])
+  expect(await deployed).toMatchObject({ app: { state: 'live' } })
+  expect(await served.text('/shop')).toBe('2.0.0 /shop|/')
+  expect(versions(served)).toEqual(['2.0.0*'])
+})
+
 it('a broken file over an app that is not where its file’s name says leaves it serving, also after a restart', async () => {
   const folder = await folderOf({ 'shop.zapp': shop('1.0.0') })
   const state = join(await tmpDir(), 'state')
