@@ -39,8 +39,23 @@ export class RequestLog {
     const sent = socket.bytesWritten
     const bytes = sent - connection.sent
     connection.sent = sent
-    const answer = { status, bytes, ms, app, version, aborted }
-    this.#log({ time, peer, method, target, httpVersion, ...answer, id, referer, userAgent })
+    // Each by its name: to spread an object here would cost as much as the checks of the whole request.
+    this.#log({
+      time,
+      peer,
+      method,
+      target,
+      httpVersion,
+      status,
+      bytes,
+      ms,
+      app,
+      version,
+      aborted,
+      id,
+      referer,
+      userAgent,
+    })
   }
 
   /** For bytes that were no request. @returns to be called when they are answered */
