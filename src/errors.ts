@@ -182,6 +182,7 @@ export const ERRORS = {
   MIGRATE_FAILED: { title: 'Migration failed', message: 'lifecycle.migrate must end with exit code 0, got: {reason}', fix: 'See the log of the app. The version before it goes on serving.', status: 503 },
   APP_UNKNOWN: { title: 'No such app', message: 'an app must be named by its id or its name, got {app}{hint}', fix: 'See the list of apps.', status: 404 },
   APP_FIXED: { title: 'App is not the host’s to remove', message: '{source} must be an archive in a watched folder or an upload', fix: 'Remove it there, or stop the app.', status: 409 },
+  DATA_SHARED: { title: 'Data of another app too', message: '{folder} must be the data folder of one app to be removed, and {app} has it too', fix: 'Undeploy without removing the data, or undeploy the other app first.', status: 409 },
   IDLE_PROCESSES: { title: 'App with background processes does not sleep', message: 'idle must be left out for {name}: its background processes {processes} work without being asked', fix: 'Leave it out, or set it to false.', status: 409 },
   VERSION_UNKNOWN: { title: 'No such version', message: 'a version to go back to must be one that is kept, got {digest}', fix: 'See the list of versions.', status: 404 },
   DEPLOY_SUPERSEDED: { title: 'Another upload came after it', message: '{version} must be the last of the uploads that wait for {app}, and another one came after it', fix: 'Nothing of it was started. If it is the one that shall serve, deploy it again.', status: 409 },

@@ -55,11 +55,14 @@ export interface Host {
    * Ends an app and forgets its versions. Its archive is removed from the watched folder, as Tomcat's manager does: it
    * would come back else.
    *
-   * @throws ZappError APP_UNKNOWN; APP_FIXED for a project folder and an app that the host was started with
+   * @throws ZappError APP_UNKNOWN; APP_FIXED for a project folder and an app that the host was started with; DATA_SHARED
    */
   undeploy(
     app: string,
-    options?: { /** Default true: data folders survive. */ readonly keepData?: boolean },
+    options?: {
+      /** Default true. Else the data folders that its manifest names are removed, once its processes have ended. */
+      readonly keepData?: boolean
+    },
   ): Promise<void>
   /** Ends its processes and answers 503 until {@link start}, also after a restart of the host. */
   stop(app: string): Promise<AppView>

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { fail } from '../errors.ts'
-import { dataLocation } from '../runtimes/cache-location.ts'
+import { AppData } from './app-data.ts'
 import type { AppView } from './app-view.ts'
 import { Deployer, type DeployerParts } from './deployer.ts'
 import type { AppSlot } from './deployments/app-slot.ts'
@@ -82,17 +82,16 @@ export class RunningHost implements Host {
     const slot = this.#parts.apps.slots.named(app)
     const fixed = slot.candidates.find(({ source }) => source.kind !== 'archive' || source.root.kind !== 'folder')
     if (fixed) throw fail('APP_FIXED', slot.id, { source: fixed.source.path })
-    const { view } = slot
-    const manifest = slot.serving?.manifest ?? slot.candidates[0]?.manifest
+    const data = keepData ? undefined : await AppData.of(slot, this.#parts)
     for (const { source } of slot.candidates) {
       await removeFile(source.path)
       await this.#parts.apps.forget(source.path)
     }
     slot.candidates = []
     await slot.remove('it was undeployed')
-    if (keepData) return
-    const settings = manifest && (await this.#parts.settingsOf(view.id, manifest))
-    await rm(settings?.data ?? (await dataLocation(view.name)), { recursive: true, force: true })
+    if (!data) return
+    await slot.ended()
+    await data.drop()
   }
 
   stop(app: string): Promise<AppView> {

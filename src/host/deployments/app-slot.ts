@@ -150,6 +150,11 @@ export class AppSlot {
     return this.#turns.next(() => this.#remove(cause))
   }
 
+  /** Resolves when what serves no more has ended. */
+  ended(): Promise<void> {
+    return this.#serving.ended()
+  }
+
   /** Ends everything; to be called when no request runs any more. */
   async close(): Promise<void> {
     this.#attempts.retries.end()

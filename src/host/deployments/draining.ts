@@ -40,6 +40,10 @@ export class Draining {
   /** Ends all at once. Resolves when every version is gone. */
   async close(cause: string): Promise<void> {
     for (const one of this.#draining) void this.end(one, 0, cause)
+    await this.ended()
+  }
+
+  async ended(): Promise<void> {
     await Promise.all(this.#ending)
   }
 }

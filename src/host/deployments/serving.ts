@@ -83,6 +83,11 @@ export class Serving {
     this.#draining.add(current, cause)
   }
 
+  /** Resolves when what serves no more has ended. */
+  ended(): Promise<void> {
+    return this.#draining.ended()
+  }
+
   /** Ends everything; to be called when no request runs any more. */
   async close(): Promise<void> {
     const cause = 'the host ends'
