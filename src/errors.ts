@@ -113,6 +113,7 @@ export const ERRORS = {
   CONFIG_UNKNOWN: { title: 'Unknown configuration', message: 'config {name} is not declared by the app{hint}', fix: 'Declare it in zapp.json, or leave it out.', status: 503 },
   CONFIG_CONFLICT: { title: 'Two apps want different values', message: 'the environment variable {name} is already set to another value', fix: 'Run the apps in separate processes.', status: 503 },
   MOUNT_BASE: { title: 'Built for another mount', message: 'the app was built for {expected}, it cannot be mounted at {got}', fix: 'Mount it there, or build it for the other path and set "base".', status: 409 },
+  HOST_NAME: { title: 'Virtual host', message: 'a virtual host must be a name in lower case, with a dot or one of the settings’ "hosts", and no alias, got {got}', fix: 'Write it like "shop.example".', status: 400 },
   MOUNT_PATH: { title: 'Mount path', message: 'a mount must be "" or begin with "/" and not end with one, got {got}', fix: 'Write it like "/shop".', status: 400 },
   ENTRY_RUNTIME: { title: 'Entry of another language', message: 'entry {entry} is of type {type}, which this loader cannot run', fix: 'Serve it with: zapp serve {file}, or load it in that language.', status: 503 },
   ENTRY_ASGI: { title: 'ASGI entry under WSGI', message: 'entry {entry} is of type asgi, which a WSGI server cannot call', fix: 'Load it with zapp.load_asgi, in a server like uvicorn or hypercorn.', status: 503 },

@@ -3,7 +3,7 @@ import type { ZappError } from '../errors.ts'
 /**
  * What becomes of one version, from its file to its end (deployments/generation.ts).
  *
- *     checked ──▶ starting ──▶ migrating ──▶ live ──▶ draining ──▶ stopped
+ *     checked ──▶ migrating ──▶ starting ──▶ live ──▶ draining ──▶ stopped
  *                    │            │          │ │ ▲
  *                    └──▶ failed ◀┴──────────┘ ▼ │ a request
  *                                    died     sleeping

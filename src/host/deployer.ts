@@ -15,6 +15,8 @@ export interface DeployerParts {
   readonly apps: Apps
   readonly store: Store
   readonly settingsOf: (id: string, manifest: Manifest) => Promise<AppSettings>
+  /** Whether a name can be that of a virtual host. */
+  readonly isHost: (name: string) => boolean
   readonly stopping: AbortSignal
 }
 
@@ -32,6 +34,7 @@ export class Deployer {
 
   /** See Host.deploy. */
   async deploy(input: DeployInput, options: DeployOptions = {}): Promise<DeployResult> {
+    this.#check(options)
     const { apps, store } = this.#parts
     const held = await this.#take(input)
     try {
@@ -55,6 +58,7 @@ export class Deployer {
 
   /** See Host.plan. */
   async plan(input: DeployInput, options: DeployOptions = {}): Promise<DeployPlan> {
+    this.#check(options)
     const { apps, store, settingsOf } = this.#parts
     const held = await this.#take(input)
     try {
@@ -90,6 +94,11 @@ export class Deployer {
   /** Lets go of what was planned. */
   async close(): Promise<void> {
     for (const digest of this.#planned.keys()) await this.#dropPlanned(digest)
+  }
+
+  /** Nobody could reach an app on another one. @throws ZappError HOST_NAME */
+  #check({ host = '' }: DeployOptions): void {
+    if (host !== '' && !this.#parts.isHost(host)) throw fail('HOST_NAME', '', { got: host })
   }
 
   async #take(input: DeployInput): Promise<StoredFile> {

@@ -159,6 +159,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
       store,
       events,
       settingsOf: (id, manifest) => settings.forApp(id, manifest, inbox.isAlone),
+      isHost: (name) => settings.isHost(name),
       stopping: stopping.signal,
       reload,
       reopenLogs: () => logs.reopen(),

@@ -15,7 +15,10 @@ export class Slots {
     this.#context = {
       ...context,
       onRemoved: ({ host, mount }) => {
-        this.#hosts.get(host)?.delete(mount)
+        const mounts = this.#hosts.get(host)
+        mounts?.delete(mount)
+        // As after a start: a name without apps of its own has those of the default host.
+        if (mounts?.values().length === 0) this.#hosts.delete(host)
         context.onRoutes()
       },
     }

@@ -81,6 +81,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const holders = new Map<string, number>()
   /** Copies that this process hashed, as the system knows them. */
   const hashed = new Map<string, string>()
+  const removals = new Map<string, Promise<void>>()
 
   const draft = () => join(drafts, `${randomUUID()}.zapp`)
   const fileOf = (digest: string) => join(dir, `${hexOf(digest)}.zapp`)
@@ -133,6 +134,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const stored = held(digest)
     try {
       await flush(file)
+      await removed(digest)
       await rename(file, stored.file)
       hashed.set(digest, await identify(stored.file))
       await flush(dir)
@@ -155,14 +157,26 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     if (left <= 0 && !keeps(digest)) await remove(digest)
   }
 
-  async function remove(digest: string): Promise<void> {
+  function remove(digest: string): Promise<void> {
+    const removal = removals.get(digest) ?? removeFiles(digest).finally(() => removals.delete(digest))
+    removals.set(digest, removal)
+    return removal
+  }
+
+  async function removeFiles(digest: string): Promise<void> {
     hashed.delete(digest)
     const receipt = receipts === dir ? rm(receiptOf(digest), { force: true }) : undefined
     await Promise.all([rm(fileOf(digest), { force: true }), receipt])
   }
 
+  /** What is removed must be gone before somebody looks whether it is there, or puts it there again. */
+  async function removed(digest: string): Promise<void> {
+    await removals.get(digest)?.catch(() => {})
+  }
+
   async function hold(digest: string): Promise<StoredFile | undefined> {
     const stored = held(digest)
+    await removed(digest)
     if (await isWhole(digest)) return stored
     await stored.release()
     if (!holders.has(digest)) await remove(digest)

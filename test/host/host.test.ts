@@ -40,6 +40,21 @@ describe('deploy', () => {
     ])
   })
 
+  it('goes on no virtual host that nobody could reach; where one has no apps left, the default host answers', async () => {
+    const settings = await settingsFile({ hosts: { intranet: {}, 'shop.example': { aliases: ['www.shop.example'] } } })
+    const served = await host(await folderOf({ 'ROOT.zapp': shop('1.0.0') }), { settings })
+    const path = await archive(...shop('2.0.0'))
+    for (const name of ['Shop.Example', '..', 'other', 'www.shop.example']) {
+      expect(await rejection(served.host.deploy({ path }, { host: name }))).toMatchObject({ code: 'HOST_NAME' })
+    }
+    await served.host.deploy({ path }, { host: 'intranet', path: '/' })
+    const asked = async () =>
+      sendRaw(served.host.address.port, 'GET / HTTP/1.1\r\nHost: intranet\r\nConnection: close\r\n\r\n')
+    expect(await asked()).toContain('2.0.0')
+    await served.host.undeploy('intranet/')
+    expect(await asked()).toContain('1.0.0')
+  })
+
   it('that fails changes nothing, and leaves nothing', async () => {
     const served = await host(await folderOf({ 'shop.zapp': shop('1.0.0') }))
     const broken = await archive({ ...entry, name: 'shop', version: '2.0.0' }, { 'app.cjs': 'throw new Error("no")' })

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { copyFile } from 'node:fs/promises'
+import { access, copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { REJECTED_DIR } from '../../fixtures/make/files.ts'
@@ -94,4 +94,15 @@ it('what was checked is not checked again: of these bytes, in whichever store', 
   }
   expect(judged).toBe(1)
   expect(texts[1]).toBe(texts[0])
+})
+
+it('a copy that is wanted again while it is removed is whole, or not there', async () => {
+  const dir = await tmpDir()
+  const store = await openStore({ dir, judge: async () => '{}' })
+  for (let i = 0; i < 50; i++) {
+    const stored = await store.copy(good)
+    const [, again] = await Promise.all([stored.release(), store.hold(stored.digest)])
+    if (again) await access(again.file)
+    await again?.release()
+  }
 })

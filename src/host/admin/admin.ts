@@ -53,6 +53,8 @@ export async function startAdmin({ host, token, at, version }: AdminOptions): Pr
   })
   // Uploads may be large and slow, logs are followed for days.
   server.requestTimeout = 0
+  // A descriptor may be missing to accept a connection: that is its client's misfortune, and no end of the host.
+  server.on('error', () => {})
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(ALWAYS)) res.setHeader(name, value)

@@ -53,7 +53,7 @@ export function findingView(found: Finding) {
   return { code, severity, path, ...(line && { line }), ...(column && { column }), args, ...describe(found) }
 }
 
-/** @throws ZappError USAGE */
+/** @throws ZappError ADMIN_REQUEST */
 export async function readJson(req: IncomingMessage): Promise<Record<string, unknown>> {
   let text = ''
   for await (const chunk of req.setEncoding('utf8')) {

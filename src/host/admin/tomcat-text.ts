@@ -9,7 +9,8 @@ const PREFIX = '/manager/text/'
 /** The verbs of Tomcat's manager that scripts use (Tomcat 10.1, "Manager App How-To"). */
 const VERBS: Readonly<Record<string, (call: Call, host: Host) => Promise<string>>> = {
   async list(_, host) {
-    const rows = host.apps.map(
+    const own = host.apps.filter((app) => app.host === '')
+    const rows = own.map(
       (app) => `${app.mount || '/'}:${isUp(app) ? 'running' : 'stopped'}:0:${app.name}##${app.version}`,
     )
     return ['Listed applications for virtual host [localhost]', ...rows].join('\n')
@@ -69,7 +70,6 @@ function inputOf({ req, query }: Call): DeployInput {
   const war = query.get('war')
   if (req.method === 'PUT') return { stream: req }
   if (!war?.startsWith('file:')) throw new Failed('Invalid parameters supplied for command [/deploy]')
-  // Tomcat's "jar:file:…!/" is another word for the same file.
   return { path: fileURLToPath(war) }
 }
 

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import type { Manifest } from '../../format/manifest-types.ts'
 import { configFor, readEnvFile } from '../config.ts'
 import { nameOfHost } from '../host-name.ts'
+import { isHostName } from '../names.ts'
 import type { ServeOptions } from '../serve-options.ts'
 import { type AppSettings, appSettings, appSource } from './app-settings.ts'
 import type { HostSettings } from './read-settings.ts'
@@ -59,6 +60,11 @@ export class CurrentSettings {
   mountOf(name: string): string | undefined {
     const { mount } = appSource(this.#now, '', name)
     return mount === '/' ? '' : mount
+  }
+
+  /** Whether requests can be for a virtual host of that name: one without a dot has to stand in the file. */
+  isHost(name: string): boolean {
+    return this.hostOf(name) === name && (isHostName(name) || Object.hasOwn(this.#now?.hosts ?? {}, name))
   }
 
   /**

@@ -41,7 +41,7 @@ export class ValidatorProcess {
   }
 
   get alive(): boolean {
-    return this.#reason === undefined
+    return this.#reason === undefined && this.#child.connected
   }
 
   /** @throws ZappError what it found; VALIDATION_ENDED where it found nothing before it ended */

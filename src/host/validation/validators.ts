@@ -23,7 +23,7 @@ export class Validators {
    */
   judge(file: string): Promise<string> {
     return this.#limit(async () => {
-      const validator = this.#idle.pop() ?? this.#start()
+      const validator = this.#takeIdle() ?? this.#start()
       try {
         return await validator.judge(file)
       } finally {
@@ -42,6 +42,13 @@ export class Validators {
   close(): void {
     this.#closed = true
     for (const validator of this.#all) validator.end()
+  }
+
+  /** One may have been killed meanwhile, for its memory for example. */
+  #takeIdle(): ValidatorProcess | undefined {
+    let validator = this.#idle.pop()
+    while (validator && !validator.alive) validator = this.#idle.pop()
+    return validator
   }
 
   #start(): ValidatorProcess {

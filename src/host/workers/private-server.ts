@@ -10,6 +10,8 @@ export function createPrivateServer(app: App): Server {
   // Nobody but the host gets here, and it ends its connections itself.
   const server = createServer({ keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0, requireHostHeader: false })
   server.maxHeadersCount = 0
+  // A descriptor may be missing to accept a connection: the host tries again.
+  server.on('error', () => {})
   server.on('request', (req, res) => {
     actAsClient(req)
     app.listener(req, res)
