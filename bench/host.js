@@ -39,6 +39,7 @@ const SERVERS = {
     const server = createServer(handler).listen(0, '127.0.0.1', () => tell(server))
   },
   'zapp serve, one app': async ({ folder, app }) => zapp(await archive(folder, app, 'one')),
+  'zapp serve, one app, no log': async ({ folder, app }) => zapp(await archive(folder, app, 'one'), 'off'),
   async 'zapp serve, a folder'({ folder, app }) {
     await archive(join(folder, 'apps'), app, 'one')
     await archive(join(folder, 'apps'), app, 'two')
@@ -79,7 +80,7 @@ const CASES = {
   'plain, kept alive': {
     app: 'plain',
     url: '/one',
-    servers: ['node', 'zapp serve, one app', 'zapp serve, a folder'],
+    servers: ['node', 'zapp serve, one app, no log', 'zapp serve, one app', 'zapp serve, a folder'],
   },
   'plain, a connection for each request': {
     app: 'plain',
@@ -94,14 +95,14 @@ const CASES = {
   },
 }
 
-/** With an access log, which nobody keeps. @param {string} path */
-async function zapp(path) {
+/** With an access log, which nobody keeps, or `off`. @param {string} path @param {'zapp' | 'off'} [accessLog] */
+async function zapp(path, accessLog = 'zapp') {
   const { serve } = await dist('host/serve.js')
   const folder = join(tmpdir(), 'zapp-bench-cache')
   const { createWriteStream } = await import('node:fs')
   const out = createWriteStream('/dev/null')
   const host = await serve({
-    ...{ apps: [{ path }], port: 0, cache: join(folder, 'cache'), data: join(folder, 'data') },
+    ...{ apps: [{ path }], port: 0, accessLog, cache: join(folder, 'cache'), data: join(folder, 'data') },
     log: (/** @type {any} */ event) => {
       if (event.type === 'access') out.write(`${event.lines}\n`)
     },
