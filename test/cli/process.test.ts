@@ -66,6 +66,22 @@ describe('bin/zapp.js', () => {
     expect(await ended).toMatchObject({ code: 0, signal: null, stderr: '' })
   })
 
+  it('that serves is not ended by a SIGHUP while it starts', async () => {
+    const dir = await tmpDir()
+    const [loading, flag] = [join(dir, 'loading'), join(dir, 'flag')]
+    const module = `const { existsSync, writeFileSync } = require('node:fs')
+    writeFileSync(${JSON.stringify(loading)}, '')
+    while (!existsSync(${JSON.stringify(flag)})) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    module.exports = (req, res) => res.end('up')`
+    const file = await makeArchive(dir, { entry: { type: 'node', module: 'app.cjs' } }, { 'app.cjs': module })
+    const { child, ended } = spawnCli(['serve', file, '--port', '0', '--cache', join(dir, 'cache'), '--data', dir])
+    await expect.poll(() => existsSync(loading), { timeout: 10_000, interval: 20 }).toBe(true)
+    child.kill('SIGHUP')
+    await writeFile(flag, '')
+    child.stdout.once('data', () => child.kill('SIGTERM'))
+    expect(await ended).toMatchObject({ signal: null, stdout: expect.stringContaining('http://127.0.0.1:') })
+  })
+
   it('leaves nothing when it is interrupted while it packs', async () => {
     const dir = await tmpDir()
     const project = join(dir, 'project')

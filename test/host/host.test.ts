@@ -65,7 +65,8 @@ describe('deploy', () => {
     expect(await rejection(served.host.deploy({ path: broken }, { path: '/new' }))).toMatchObject({
       code: 'ENTRY_LOAD',
     })
-    expect(served.host.apps).toMatchObject([{ id: '/shop', version: '1.0.0', state: 'live' }])
+    // A look at the folder may wait for its turn there.
+    await expect.poll(() => served.host.apps).toMatchObject([{ id: '/shop', version: '1.0.0', state: 'live' }])
     expect(await served.text('/shop')).toBe('1.0.0 /shop|/')
     expect((await served.get('/new')).status).toBe(404)
   })

@@ -90,20 +90,26 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
     const options = await optionsOf(ui, files, flags)
     const subject = await subjectOf(ui, files)
     return about(subject, async () => {
-      const host = await serveApps({ ...options, log: createLog(ui) })
       const manager = new ServiceManager(ui.io.env, process.pid, (error) =>
         ui.warn(`${ui.talk.yellow('systemd')}  ${safeText(error.message)}`),
       )
-      const ready = () => manager.ready(`${host.apps.length} apps at ${host.address.url}`)
-      ui.io.onSignal('SIGHUP', () => {
+      const ready = ({ apps, address }: Host) => manager.ready(`${apps.length} apps at ${address.url}`)
+      const reload = (host: Host) => {
         void manager.reloading()
         // What is wrong with the settings is told as an event.
-        void host.reload().then(ready, ready)
-      })
-      ui.io.onSignal('SIGUSR1', () => void host.reopenLogs())
+        void host
+          .reload()
+          .finally(() => ready(host))
+          .catch(() => {})
+      }
+      const starting = serveApps({ ...options, log: createLog(ui) })
+      // What comes before the host is up waits for it: SIGHUP without a handler would end the process.
+      ui.io.onSignal('SIGHUP', () => void starting.then(reload, () => {}))
+      ui.io.onSignal('SIGUSR1', () => void starting.then((host) => host.reopenLogs()).catch(() => {}))
+      const host = await starting
       try {
         await announce(ui, host, subject)
-        void ready()
+        void ready(host)
         if (!ui.io.signal.aborted) await once(ui.io.signal, 'abort')
         ui.say('stopping')
       } finally {
