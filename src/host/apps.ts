@@ -2,12 +2,11 @@ import type { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { byPreference, type Candidate } from './candidate.ts'
 import { Candidates, type CandidatesOptions } from './candidates.ts'
-import type { SlotContext } from './deployments/slot-context.ts'
 import { idOf } from './names.ts'
-import { Slots } from './slots.ts'
+import { Slots, type SlotsOptions } from './slots.ts'
 import type { Source } from './sources.ts'
 
-export interface AppsOptions extends CandidatesOptions, Omit<SlotContext, 'onRemoved'> {
+export interface AppsOptions extends CandidatesOptions, SlotsOptions {
   /** Whether a path is one that this host was told to serve, or in a folder that it was. */
   readonly isOurs: (path: string) => boolean
 }

@@ -31,6 +31,12 @@ export class Events {
     return counters
   }
 
+  /** An app is gone, and its last process has ended. */
+  forget(app: string): void {
+    this.counters.delete(app)
+    this.journal.forget(app)
+  }
+
   #keep(event: HostEvent): void {
     switch (event.type) {
       case 'log': {
@@ -46,9 +52,6 @@ export class Events {
         break
       case 'warned':
         this.#note(event.app, '', describe(event.finding).message)
-        break
-      case 'removed':
-        this.counters.delete(event.app.id)
     }
   }
 

@@ -18,6 +18,11 @@ export class Journal {
     for (const tell of this.#readers) tell(app, entry)
   }
 
+  /** Of an app that is gone. */
+  forget(app: string): void {
+    this.#lines.delete(app)
+  }
+
   /** Tells of every line of every app from now on. */
   listen(tell: (app: string, entry: LogEntry) => void): void {
     this.#readers.add((app, entry) => entry && tell(app, entry))

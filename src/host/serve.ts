@@ -78,6 +78,10 @@ export async function serve(options: ServeOptions): Promise<Host> {
     limit: createLimiter(STARTERS),
     log: events.emit,
     onRoutes: () => front.claim(apps.slots.routes),
+    onEnded(id) {
+      events.forget(id)
+      void logs.forget(id)
+    },
     stopping: stopping.signal,
     watchMs: options.watchMs ?? WATCH_MS,
   })

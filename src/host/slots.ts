@@ -6,20 +6,30 @@ import type { SlotContext } from './deployments/slot-context.ts'
 import type { Route } from './front.ts'
 import { MountMap } from './mount-map.ts'
 
+export interface SlotsOptions extends Omit<SlotContext, 'onRemoved'> {
+  /** An app is gone, and nothing of it runs any more. */
+  readonly onEnded: (id: string) => void
+}
+
 /** The apps of a host by virtual host and mount. */
 export class Slots {
   readonly #context: SlotContext
   readonly #hosts = new Map<string, MountMap<AppSlot>>()
 
-  constructor(context: Omit<SlotContext, 'onRemoved'>) {
+  constructor(context: SlotsOptions) {
     this.#context = {
       ...context,
-      onRemoved: ({ host, mount }) => {
+      onRemoved: (slot) => {
+        const { id, host, mount } = slot
         const mounts = this.#hosts.get(host)
         mounts?.delete(mount)
         // As after a start: a name without apps of its own has those of the default host.
         if (mounts?.values().length === 0) this.#hosts.delete(host)
         context.onRoutes()
+        void slot.ended().then(() => {
+          // Another app may be there by now.
+          if (!this.#hosts.get(host)?.get(mount)) context.onEnded(id)
+        })
       },
     }
   }

@@ -147,6 +147,19 @@ describe('an app', () => {
     expect(await rejection(alone.host.undeploy('shop'))).toMatchObject({ code: 'APP_FIXED' })
   })
 
+  it('leaves no lines behind for the next one of its mount', async () => {
+    const served = await host(await folderOf({}))
+    const path = await archive(...shop('1.0.0'))
+    for (let i = 0; i < 2; i++) {
+      await served.host.deploy({ path })
+      const lines: LogEntry[] = []
+      for await (const line of served.host.logs('shop')) lines.push(line)
+      expect(lines.filter(({ text }) => text.startsWith('checked:'))).toHaveLength(1)
+      // Resolves when its processes have ended.
+      await served.host.undeploy('shop', { keepData: false })
+    }
+  })
+
   it('that is unknown, or one of several of its name, is said so', async () => {
     const served = await host(await folderOf({ 'shop.zapp': shop('1.0.0') }))
     expect(await rejection(served.host.stop('/shp'))).toMatchObject({

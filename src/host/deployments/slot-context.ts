@@ -19,6 +19,14 @@ export interface Runnable {
  */
 export type Past = 'new' | 'first' | 'served' | 'asleep'
 
+export interface RemovedSlot {
+  readonly id: string
+  readonly host: string
+  readonly mount: string
+  /** Resolves when what served has ended. */
+  ended(): Promise<void>
+}
+
 /** What all apps of a host share. */
 export interface SlotContext {
   readonly store: Store
@@ -45,7 +53,7 @@ export interface SlotContext {
   /** What serves a mount has changed. */
   readonly onRoutes: () => void
   /** A slot that holds nothing any more. */
-  readonly onRemoved: (slot: { readonly host: string; readonly mount: string }) => void
+  readonly onRemoved: (slot: RemovedSlot) => void
   readonly stopping: AbortSignal
   /** How long after a switch a version that dies is rolled back. */
   readonly watchMs: number

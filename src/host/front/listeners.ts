@@ -23,7 +23,7 @@ export interface ListenersOptions {
 export class Listeners {
   readonly #options: ListenersOptions
   readonly #certificates: Certificates
-  /** Also of those that are closed: what they had accepted may not be secured yet. */
+  /** Also of those that close: what they had accepted may not be secured yet. */
   readonly #tls = new Map<Listener, TlsServer>()
   #open: readonly Listener[] = []
   #closed = false
@@ -105,7 +105,7 @@ export class Listeners {
     }
     read.apply()
     for (const { listener, address } of next) this.#set(listener, address, read)
-    for (const one of gone) if (!stopped.includes(one)) void one.close()
+    for (const one of gone) if (!stopped.includes(one)) void one.close().then(() => this.#tls.delete(one))
     this.#open = next.map(({ listener }) => listener)
   }
 

@@ -19,9 +19,6 @@ export class HostLogs {
     this.#events = events
     this.#onError = (error) => events.emit({ type: 'error', app: '', name: '', error, where: 'writing a log' })
     events.journal.listen((app, entry) => this.#add(app, entry))
-    events.subscribe((event) => {
-      if (event.type === 'removed') void this.#forget(event.app.id)
-    })
   }
 
   /** @param format wins over that of the settings. @throws ZappError IO: everything is as it was */
@@ -40,7 +37,7 @@ export class HostLogs {
     const folder = apps === undefined ? undefined : within(apps)
     if (folder === this.#folder) return
     this.#folder = folder
-    await Promise.all([...this.#apps.keys()].map((app) => this.#forget(app)))
+    await Promise.all([...this.#apps.keys()].map((app) => this.forget(app)))
   }
 
   /** How requests are logged. */
@@ -87,7 +84,8 @@ export class HostLogs {
     file.add(start + text.replaceAll('\n', `\n${start}`))
   }
 
-  async #forget(app: string): Promise<void> {
+  /** Closes the file of an app. */
+  async forget(app: string): Promise<void> {
     const file = this.#apps.get(app)
     this.#apps.delete(app)
     await file?.close()
