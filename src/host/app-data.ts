@@ -6,16 +6,20 @@ import { dataLocation } from '../runtimes/cache-location.ts'
 import type { DeployerParts } from './deployer.ts'
 import type { AppSlot } from './deployments/app-slot.ts'
 import { openKept } from './deployments/release.ts'
+import { removeFolderOf } from './users/folders.ts'
+import type { SystemUser } from './users/system-user.ts'
 
 type Parts = Pick<DeployerParts, 'apps' | 'store' | 'settingsOf'>
 
 /** The data folders that the manifest of an app names. What else is beside them is not the app's. */
 export class AppData {
   readonly #folders: readonly string[]
+  readonly #user: SystemUser | undefined
   readonly #parts: Parts
 
-  private constructor(folders: readonly string[], parts: Parts) {
+  private constructor({ folders, user }: Found, parts: Parts) {
     this.#folders = folders
+    this.#user = user
     this.#parts = parts
   }
 
@@ -30,7 +34,8 @@ export class AppData {
   async drop(): Promise<void> {
     await this.#refuseShared(this.#parts.apps.slots.all)
     for (const folder of this.#folders) {
-      await rm(folder, { recursive: true, force: true }).catch((error: Error) => {
+      const removed = this.#user ? removeFolderOf(this.#user, folder) : rm(folder, { recursive: true, force: true })
+      await removed.catch((error: Error) => {
         throw fail('IO', folder, { operation: 'removing the data folder', reason: error.message }, error)
       })
     }
@@ -39,18 +44,25 @@ export class AppData {
   async #refuseShared(others: readonly AppSlot[]): Promise<void> {
     if (this.#folders.length === 0) return
     for (const other of others) {
-      const folder = (await foldersOf(other, this.#parts)).find((one) => this.#folders.includes(one))
+      const { folders } = await foldersOf(other, this.#parts)
+      const folder = folders.find((one) => this.#folders.includes(one))
       if (folder !== undefined) throw fail('DATA_SHARED', '', { folder, app: other.id })
     }
   }
 }
 
-async function foldersOf(slot: AppSlot, { store, settingsOf }: Parts): Promise<string[]> {
+interface Found {
+  readonly folders: readonly string[]
+  /** Whose they are. Default: the host's own user. */
+  readonly user?: SystemUser | undefined
+}
+
+async function foldersOf(slot: AppSlot, { store, settingsOf }: Parts): Promise<Found> {
   const manifest = await manifestOf(slot, store)
-  if (!manifest || manifest.data.size === 0) return []
-  const { data } = await settingsOf(slot.id, manifest)
+  if (!manifest || manifest.data.size === 0) return { folders: [] }
+  const { data, user } = await settingsOf(slot.id, manifest)
   const root = resolve(data ?? (await dataLocation(manifest.name)))
-  return [...manifest.data.values()].map(({ name }) => join(root, name))
+  return { folders: [...manifest.data.values()].map(({ name }) => join(root, name)), user }
 }
 
 /** Of what serves, else of what should. */

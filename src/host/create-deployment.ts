@@ -16,7 +16,7 @@ export type Beginning = 'awake' | 'asleep' | 'checked'
 
 export interface DeploymentOptions
   extends InProcessOptions,
-    Pick<IsolatedOptions, 'app' | 'accessLog' | 'onReport' | 'onRestart'> {
+    Pick<IsolatedOptions, 'app' | 'accessLog' | 'user' | 'onReport' | 'onRestart'> {
   /** ms after which it sleeps; where there is anything that could. Default: never. */
   readonly idle?: number | undefined
   /** Default: awake. */
@@ -43,7 +43,7 @@ export function createDeployment(
 ): Deployment {
   const { idle, begins = 'awake', mount, config, earlier = [], onError } = options
   const make = (stored: StoredApp) => {
-    if (!hasWorkers(stored.manifest)) return new InProcess(stored, options)
+    if (!hasWorkers(stored.manifest, options.user)) return new InProcess(stored, options)
     return new Isolated(stored, {
       ...options,
       onAccess: (record) => front.log(record),

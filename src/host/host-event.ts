@@ -35,7 +35,7 @@ export type HostEvent =
       readonly error: unknown
       readonly where: string
     }
-  /** The settings ask for something that does not go together with an app. */
+  /** The settings ask for something that does not go together with an app; `app` is `""` for what concerns several. */
   | { readonly type: 'warned'; readonly app: string; readonly name: string; readonly finding: Finding }
   /** The settings file was read again. `error`: it has mistakes, and the old settings stay. */
   | { readonly type: 'reloaded'; readonly error?: ZappError }

@@ -20,7 +20,7 @@ export interface RunnableOptions {
 /** One version of an app, not yet started: what answers for it, and the commands that belong to it. */
 export function makeRunnable(
   stored: StoredApp,
-  { config, data, health, workers, limits, idle }: AppSettings,
+  { config, data, health, workers, limits, idle, user }: AppSettings,
   { id, mount, cache, earlier, begins }: RunnableOptions,
   { events, logs, ...shared }: Shared & { readonly events: Events; readonly logs: HostLogs },
 ): Runnable {
@@ -29,6 +29,7 @@ export function makeRunnable(
     config,
     cache,
     data,
+    user,
     onError: (error: unknown, where: string) => events.emit({ type: 'error', app: id, name, error, where }),
     onLog: (line: LogLine) => events.emit({ type: 'log', app: id, name, version, line }),
   }

@@ -21,6 +21,7 @@ import type { ServeOptions } from './serve-options.ts'
 import { CurrentSettings } from './settings/current-settings.ts'
 import { listenAddresses } from './settings/listen-settings.ts'
 import type { HostSettings } from './settings/read-settings.ts'
+import { sharedUser } from './users/shared-user.ts'
 
 export type { AccessRecord } from './access-log.ts'
 export type { AppView } from './app-view.ts'
@@ -105,11 +106,21 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await inbox.readInto(apps)
     if (!inbox.isAlone) checkConfigNames(Object.keys(options.config ?? {}), apps.manifests)
     phase = 'starting'
+    if (settings.namesUsers) await (await import('./users/user-place.ts')).openDataRoot(options.data)
     await apps.settle()
+    warnOfSharedUser()
     const failure = inbox.failureIn(apps)
     if (failure) throw failure
     await front.ready()
     await inbox.follow(apps)
+  }
+
+  function warnOfSharedUser(): void {
+    const served = apps.slots.all.flatMap(({ id, serving }) =>
+      serving ? [{ manifest: serving.manifest, user: settings.userOf(id, serving.manifest.name) }] : [],
+    )
+    const finding = sharedUser(served)
+    if (finding) events.emit({ type: 'warned', app: '', name: '', finding })
   }
 
   async function reload(): Promise<void> {

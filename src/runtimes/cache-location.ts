@@ -12,6 +12,7 @@ export interface CacheLocationOptions {
   readonly env?: Env
 }
 
+const PRIVATE = 0o700
 /** Accounts of services have ids below this one, or a home that nobody made. */
 const FIRST_PERSON = process.platform === 'darwin' ? 500 : 1000
 
@@ -32,11 +33,12 @@ export async function cacheLocation({ cache, env = {} }: CacheLocationOptions = 
  * Where the data folders of an app are when the caller names no place: `zapp/<name>` in /var/lib for root or a service
  * user, else in the user's state folder. Not beside the cache, which may be emptied at any time.
  *
+ * @param mode of the folder around it, where that is made
  * @throws ZappError CACHE_NONE
  */
-export async function dataLocation(name: string): Promise<string> {
+export async function dataLocation(name: string, mode = PRIVATE): Promise<string> {
   return join(
-    await firstUsable((await isService()) ? ['/var/lib/zapp', ...(await userState())] : await userState()),
+    await firstUsable((await isService()) ? ['/var/lib/zapp', ...(await userState())] : await userState(), mode),
     name,
   )
 }
@@ -84,19 +86,19 @@ async function homeFolder(): Promise<string> {
 }
 
 /** The first folder that is this user's, or can be made. */
-async function firstUsable(folders: readonly string[]): Promise<string> {
+async function firstUsable(folders: readonly string[], mode = PRIVATE): Promise<string> {
   const reasons: string[] = []
   for (const folder of folders) {
-    const trouble = await usable(folder)
+    const trouble = await usable(folder, mode)
     if (trouble === undefined) return folder
     reasons.push(trouble)
   }
   throw fail('CACHE_NONE', '', { reason: reasons.join('; ') })
 }
 
-async function usable(folder: string): Promise<string | undefined> {
+async function usable(folder: string, mode: number): Promise<string | undefined> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await mkdir(folder, { recursive: true, mode })
     const { uid } = await stat(folder)
     const user = process.geteuid?.()
     // It may be read-only, once it is filled; but one of another user is not ours to use.

@@ -10,6 +10,8 @@ export interface OwnProcessSpec {
   readonly cwd: string
   /** All of it. */
   readonly env: Readonly<Record<string, string>>
+  /** Whose process it is. Default: ours. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined
   /** What the process gets as file descriptor 3. */
   readonly third?: 'pipe' | 'ipc'
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
@@ -33,10 +35,10 @@ export class OwnProcess {
   readonly #last: string[] = []
   #running = true
 
-  constructor({ argv: [file, ...args], cwd, env, third, onLine }: OwnProcessSpec) {
+  constructor({ argv: [file, ...args], cwd, env, user, third, onLine }: OwnProcessSpec) {
     this.#onLine = onLine
     const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', ...(third ? [third] : [])]
-    this.child = spawn(file, args, { cwd, env, detached: true, stdio })
+    this.child = spawn(file, args, { cwd, env, detached: true, stdio, ...(user && { uid: user.uid, gid: user.gid }) })
     const output = (['stdout', 'stderr'] as const).map((name) => {
       const stream = this.child[name]!
       readLines(stream, (text) => this.#line(name, text))

@@ -254,7 +254,8 @@ function createLog(ui: Ui): (event: HostEvent) => void {
         break
       case 'warned': {
         const { message, fix } = describe(event.finding)
-        ui.warn(`${talk.yellow('warning')}  ${safeText(event.name)}  ${safeText(message)}. ${safeText(fix)}`)
+        const about = event.name === '' ? '' : `${safeText(event.name)}  `
+        ui.warn(`${talk.yellow('warning')}  ${about}${safeText(message)}. ${safeText(fix)}`)
         break
       }
       case 'state':

@@ -6,14 +6,20 @@ import type { LogLine } from '../../runtimes/load.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
 import type { PreparedCommand } from '../../runtimes/prepare-command.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
+import { workerPlace } from '../../runtimes/worker-environment.ts'
 import { withDeadline } from '../deadline.ts'
 import type { StoredApp } from '../prepare.ts'
+import type { SystemUser } from '../users/system-user.ts'
+import type { CommandMessage } from '../workers/messages.ts'
+import { WORKER } from '../workers/worker-program.ts'
 import type { Commands } from './generation.ts'
 
 export interface CommandsOptions {
   readonly config: Readonly<Record<string, string>>
   readonly cache: string
   readonly data: string | undefined
+  /** Whose processes they are. Default: the host's own user. */
+  readonly user?: SystemUser | undefined
   readonly onLog: (line: LogLine) => void
   readonly onError: (error: unknown, where: string) => void
 }
@@ -27,7 +33,12 @@ export function storedCommands(stored: StoredApp, options: CommandsOptions): Com
 const NONE: Commands = { migrate: async () => {}, start: () => {}, stop: async () => {}, pids: [] }
 
 /** What prepared commands are started as. */
-type Start = (name: string, command: PreparedCommand) => Promise<OwnProcess>
+type Start = (name: string, command: Ready) => Promise<OwnProcess>
+
+interface Ready extends PreparedCommand {
+  /** For a process of ours that runs it as another user. */
+  readonly message?: CommandMessage
+}
 
 class StoredCommands implements Commands {
   readonly #stored: StoredApp
@@ -99,7 +110,7 @@ class StoredCommands implements Commands {
     }
   }
 
-  #supervise(name: string, command: PreparedCommand, start: Start): Supervisor<OwnProcess> {
+  #supervise(name: string, command: Ready, start: Start): Supervisor<OwnProcess> {
     const { onError } = this.#options
     const where = `process ${name}`
     return new Supervisor({
@@ -110,7 +121,7 @@ class StoredCommands implements Commands {
   }
 
   /** From start to start; a run that is not over by then is waited for. */
-  async #everySoOften({ name }: Process, every: number, command: PreparedCommand): Promise<void> {
+  async #everySoOften({ name }: Process, every: number, command: Ready): Promise<void> {
     const { signal } = this.#stopping
     for (let next = performance.now() + every; ; next = Math.max(next + every, performance.now())) {
       await sleep(next - performance.now(), undefined, { signal }).catch(() => {})
@@ -121,20 +132,34 @@ class StoredCommands implements Commands {
     }
   }
 
-  async #prepare(run: readonly string[]): Promise<PreparedCommand> {
-    const { config, cache, data } = this.#options
+  async #prepare(run: readonly string[]): Promise<Ready> {
+    const { config, cache, data, user } = this.#options
+    if (user) return this.#prepareAs(user, run)
     const { prepareCommand } = await import('../../runtimes/prepare-command.ts')
     return prepareCommand(await this.#stored.archive(), run, { config, cache, ...(data === undefined ? {} : { data }) })
   }
 
-  async #start(name: string, { argv, cwd, env }: PreparedCommand): Promise<OwnProcess> {
+  async #prepareAs(user: SystemUser, run: readonly string[]): Promise<Ready> {
+    const { manifest, file } = this.#stored
+    const { config } = this.#options
+    const { userPlace } = await import('../users/user-place.ts')
+    const { release, ...place } = await userPlace(user, { ...this.#options, name: manifest.name, file })
+    const { env } = await workerPlace(manifest, config, place.data)
+    const message = { type: 'command', run, config, file: place.file, cache: place.cache, data: place.data } as const
+    return { argv: [process.execPath, WORKER], cwd: '/', env, message, release }
+  }
+
+  async #start(name: string, { argv, cwd, env, message }: Ready): Promise<OwnProcess> {
     const [program = '', ...args] = argv
     const command = await withDeathSignal([program, ...args])
     const onLine = (stream: LogLine['stream'], text: string) => this.#options.onLog({ entry: name, stream, text })
-    const process = new OwnProcess({ argv: command, cwd, env, onLine })
-    this.#running.add(process)
-    void process.ended.then(() => this.#running.delete(process))
-    if (this.#stopping.signal.aborted) await process.stop()
-    return process
+    const third = message && ({ third: 'ipc' } as const)
+    const started = new OwnProcess({ argv: command, cwd, env, onLine, user: this.#options.user, ...third })
+    // One that could not be started is told by its end.
+    if (message) started.child.once('error', () => {}).send(message, () => {})
+    this.#running.add(started)
+    void started.ended.then(() => this.#running.delete(started))
+    if (this.#stopping.signal.aborted) await started.stop()
+    return started
   }
 }

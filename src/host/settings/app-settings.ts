@@ -5,6 +5,7 @@ import { parseBytes } from '../../format/bytes.ts'
 import { parseDuration } from '../../format/duration.ts'
 import type { Health, Manifest } from '../../format/manifest-types.ts'
 import type { ProcessLimits } from '../../runtimes/process-limits.ts'
+import { findUser, type SystemUser } from '../users/system-user.ts'
 import type { HostSettings } from './read-settings.ts'
 import type { AppSource } from './settings-schema.ts'
 
@@ -26,6 +27,8 @@ export interface AppSettings {
   /** ms after which it sleeps. */
   readonly idle?: number
   readonly limits?: AppLimits
+  /** Whose processes they are; absent: the host's own user. */
+  readonly user?: SystemUser
 }
 
 /** What the settings file says about one app: under its name, and under its id, which wins. */
@@ -38,7 +41,7 @@ export function appSource(settings: HostSettings | undefined, id: string, name: 
 /**
  * @param given values that were given for all apps; those that the app declares are used, the file's win
  * @param env the environment that "env" names variables of
- * @throws ZappError NEED_CONFIG, IO for a secret that is not there
+ * @throws ZappError NEED_CONFIG, IO for a secret that is not there; USER_UNKNOWN, USER_DENIED
  */
 export async function appSettings(
   settings: HostSettings | undefined,
@@ -46,8 +49,19 @@ export async function appSettings(
   given: Readonly<Record<string, string>>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<AppSettings> {
-  const { config = {}, secrets = {}, data, health, workers, limits, idle } = appSource(settings, id, manifest.name)
+  const {
+    config = {},
+    secrets = {},
+    data,
+    health,
+    workers,
+    limits,
+    idle,
+    user,
+  } = appSource(settings, id, manifest.name)
   const folder = settings?.folder ?? ''
+  const other =
+    user === undefined ? undefined : await findUser(user, { file: settings?.file ?? '', app: manifest.name })
   const values = Object.entries(config).map(([name, value]) => [name, String(value)] as const)
   for (const [name, { env: variable, file }] of Object.entries(secrets)) {
     if (file !== undefined) values.push([name, await readSecret(resolve(folder, file))])
@@ -59,6 +73,7 @@ export async function appSettings(
     ...(health === undefined ? {} : { health: { ...health, timeout: parseDuration(health.timeout ?? '30s') ?? 0 } }),
     ...(workers === undefined ? {} : { workers }),
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
+    ...(other && { user: other }),
     ...idleOf(idle ?? (manifest.processes.size > 0 ? undefined : settings?.idle)),
   } as AppSettings
 }

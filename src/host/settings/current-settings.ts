@@ -56,6 +56,15 @@ export class CurrentSettings {
     return appSource(this.#now, id, name).enabled ?? true
   }
 
+  get namesUsers(): boolean {
+    return Object.values(this.#now?.apps ?? {}).some(({ user }) => user !== undefined)
+  }
+
+  /** As whom an app is to run; undefined where nothing says. */
+  userOf(id: string, name: string): string | undefined {
+    return appSource(this.#now, id, name).user
+  }
+
   /** Where an app is to be mounted; `""` for the root, undefined where nothing says. */
   mountOf(name: string): string | undefined {
     const { mount } = appSource(this.#now, '', name)

@@ -13,6 +13,8 @@ import { type SettingsSource, settingsSchema } from './settings-schema.ts'
 
 /** A settings file that passed every check. */
 export interface HostSettings extends SettingsSource {
+  /** Absolute. */
+  readonly file: string
   /** Absolute: what its paths are relative to. */
   readonly folder: string
 }
@@ -31,7 +33,7 @@ export async function readSettings(file: string): Promise<HostSettings> {
   const findings: Finding[] = misshapes.map((misshape) => placed(misshape, file, json))
   if (findings.length === 0) findings.push(...brokenRules(value).map((broken) => placed(broken, file, json)))
   throwIfErrors(findings.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)))
-  return { ...value, folder: dirname(file) }
+  return { ...value, file, folder: dirname(file) }
 }
 
 type Rule = Pick<Broken, 'code' | 'at' | 'target' | 'expected' | 'got'>

@@ -25,6 +25,9 @@ const workers = z.strictObject({
   threads: optional(v.count(256), 'Threads in each process (WSGI).', { example: 4 }),
 })
 
+/** Names as useradd(8) takes them. */
+const USER = /^(?:[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10}:[0-9]{1,10})$/
+
 const secret = z.strictObject({
   env: optional(v.variable(), 'The variable of the host that holds the value.', { example: 'SHOP_DATABASE_URL' }),
   file: optional(filePath(), 'The file that holds the value; one line end at its end is left out.', {
@@ -83,6 +86,11 @@ const app = z.strictObject({
     { example: '10m' },
   ),
   limits: optional(limits, 'What it may cost.'),
+  user: optional(
+    text(USER, 'the name of a user, or the numbers of user and group like "1001:1001"'),
+    'The user that its processes run as, with the primary group alone. For a host that runs as root.',
+    { example: 'shop' },
+  ),
 })
 
 const accessFormats = [...ACCESS_FORMATS, 'off'] as const

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fail, type ZappError } from '../../errors.ts'
 import type { Health, Manifest } from '../../format/manifest-types.ts'
+import { runsInProcess } from '../../runtimes/entry-kinds.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
@@ -109,7 +110,7 @@ export class Isolated implements Deployment {
   }
 
   async start(stopping?: AbortSignal): Promise<void> {
-    const { app, onError, onLog, onAccess, onReport, onRestart } = this.#options
+    const { app, user, onError, onLog, onAccess, onReport, onRestart } = this.#options
     const { manifest } = this
     const launcher = await prepareLaunch(this.#stored, this.#options)
     this.#release = launcher.release
@@ -117,9 +118,10 @@ export class Isolated implements Deployment {
     const start = async (signal?: AbortSignal) => {
       const worker = await WorkerProcess.start(
         {
-          ...{ name: manifest.name, app, launch: launcher.launch },
+          ...{ name: manifest.name, app, launch: launcher.launch, user },
           timeout: START_MS + (this.#health?.timeout ?? 0),
-          memory: this.#options.limits?.memory,
+          // Where no code of the app runs in it, each program that it starts has the limit.
+          memory: user && !runsInProcess(manifest) ? undefined : this.#options.limits?.memory,
           ...{ onLog, onError, onAccess, onReport },
           onLine: (stream, text) => onLog({ entry, stream, text }),
           onReturn: (socket, bytes, draining) => this.#options.onReturn(socket, bytes, !draining),

@@ -35,6 +35,17 @@ export interface StartMessage {
   readonly accessLog: AccessFormat | 'off'
 }
 
+/** The first message, in place of the other: a command of the app is run, and nothing else. */
+export interface CommandMessage {
+  readonly type: 'command'
+  readonly file: string
+  /** With placeholders. */
+  readonly run: readonly string[]
+  readonly config: Readonly<Record<string, string>>
+  readonly cache: string
+  readonly data: string
+}
+
 export type ToWorker =
   | StartMessage
   /** With a socket. `head`: what was read of it, one character for each byte. */

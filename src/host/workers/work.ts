@@ -14,7 +14,7 @@ import { HOST_HONOURS } from '../honours.ts'
 import { Tally } from '../metrics.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
 import { HandOver, type Peer } from './hand-over.ts'
-import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
+import type { CommandMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
 import { createPrivateServer } from './private-server.ts'
 
 /** For what runs when the host is gone, or the process is told to end by somebody else. */
@@ -34,8 +34,9 @@ const MAX_WAITING = 4 * 1024 * 1024
 export async function work(process: NodeJS.Process): Promise<void> {
   const channel = takeChannel(process)
   const gone = once(process, 'disconnect')
-  const [start] = (await Promise.race([once(process, 'message'), gone])) as [StartMessage?]
+  const [start] = (await Promise.race([once(process, 'message'), gone])) as [(StartMessage | CommandMessage)?]
   if (!start) return
+  if (start.type === 'command') return (await import('./run-command.ts')).runCommand(process, start)
   const say = (message: FromWorker) =>
     new Promise<void>((resolve) => {
       if (channel.connected) channel.send(message, () => resolve())
@@ -56,17 +57,20 @@ export async function work(process: NodeJS.Process): Promise<void> {
   asked.listen(start.socket)
   await once(asked, 'listening')
   await new Worker(channel, app, asked, start, say).run()
-  // The host does so too, unless it is gone (U01).
-  await rm(dirname(start.socket), { recursive: true, force: true })
+  // The host does so too, unless it is gone (U01). Only the host can where it runs as another user.
+  await rm(dirname(start.socket), { recursive: true, force: true }).catch(() => {})
 }
 
 /** Our end of the channel to the host. */
 type Channel = Pick<NodeJS.Process, 'on' | 'once'> & Peer & { readonly send: NonNullable<NodeJS.Process['send']> }
 
-/** An app that found `process.send` would take the host for its process manager, and talk to it. */
+/**
+ * An app that found `process.send` would take the host for its process manager, and talk to it. `disconnect` stays: Node
+ * calls it by that name when the channel ends.
+ */
 function takeChannel(process: NodeJS.Process): Channel {
   const send = process.send?.bind(process) as Channel['send']
-  Object.assign(process, { send: undefined, disconnect: undefined })
+  Object.assign(process, { send: undefined })
   return {
     send,
     on: process.on.bind(process),

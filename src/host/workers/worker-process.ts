@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process'
-import { rm } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -7,12 +6,13 @@ import { fail, ZappError } from '../../errors.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import { MemoryLimit } from '../../runtimes/memory-limit.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
-import { privateFolder } from '../../runtimes/private-folder.ts'
+import { privateFolder, removePrivateFolder, sealSocket, socketOf } from '../../runtimes/private-folder.ts'
 import type { Supervised } from '../../runtimes/supervisor.ts'
 import type { Target, Upstream } from '../../runtimes/upstream.ts'
 import type { AccessFormat, AccessRecord } from '../access-log.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { Territory } from '../territory.ts'
+import type { SystemUser } from '../users/system-user.ts'
 import { HandOver, type Lost } from './hand-over.ts'
 import type { Launch } from './launch.ts'
 import { type FromWorker, type Report, type ToWorker, unpackRecord } from './messages.ts'
@@ -24,6 +24,8 @@ export interface WorkerSpec {
   /** As the access log calls it. */
   readonly app: { readonly id: string; readonly version: string }
   readonly launch: (socket: string) => Launch
+  /** Whose process it is. Default: the host's own user. */
+  readonly user?: SystemUser | undefined
   /** ms until it has to be ready. */
   readonly timeout: number
   /** Resident bytes above which it is replaced. */
@@ -63,6 +65,7 @@ export class WorkerProcess implements Supervised, Upstream {
   readonly freshAgent = this.agent
   state: 'starting' | 'ready' | 'draining' | 'ended' = 'starting'
   readonly #spec: WorkerSpec
+  readonly #socket: string
   readonly #process: OwnProcess
   readonly #connections: HandOver
   readonly #listeners = new Set<(message: FromWorker) => void>()
@@ -80,7 +83,9 @@ export class WorkerProcess implements Supervised, Upstream {
    * @throws ZappError what loading the app throws; ENTRY_LOAD where it ends or is not done in time. Nothing is left then
    */
   static async start(spec: WorkerSpec, signal?: AbortSignal): Promise<WorkerProcess> {
-    const worker = new WorkerProcess(spec, await privateFolder())
+    const folder = await privateFolder()
+    const socket = spec.user ? await socketOf(spec.user, folder) : join(folder, 's')
+    const worker = new WorkerProcess(spec, folder, socket)
     try {
       await worker.#ready(signal)
       return worker
@@ -90,15 +95,16 @@ export class WorkerProcess implements Supervised, Upstream {
     }
   }
 
-  private constructor(spec: WorkerSpec, folder: string) {
+  private constructor(spec: WorkerSpec, folder: string, socket: string) {
     this.#spec = spec
-    const socket = join(folder, 's')
     const { argv, cwd, env, start } = spec.launch(socket)
+    this.#socket = socket
     this.target = { socketPath: socket }
     this.#process = new OwnProcess({
       argv,
       cwd,
       env,
+      user: spec.user,
       third: 'ipc',
       onLine: spec.onLine,
     })
@@ -112,7 +118,7 @@ export class WorkerProcess implements Supervised, Upstream {
     this.ended = this.#process.ended.then(async (how) => {
       this.agent.destroy()
       clearTimeout(this.#killTimer)
-      await rm(folder, { recursive: true, force: true }).catch(() => {})
+      await removePrivateFolder(folder)
       return how
     })
     this.#drained = this.#said('drained')
@@ -298,6 +304,10 @@ export class WorkerProcess implements Supervised, Upstream {
     })
     signal?.throwIfAborted()
     if (typeof answer === 'object' && answer.type === 'ready') {
+      const { user } = this.#spec
+      if (user && !(await sealSocket(user, this.#socket))) {
+        throw fail('ENTRY_LOAD', name, { module: name, reason: 'its socket is not where it must be' })
+      }
       this.state = 'ready'
       return
     }
