@@ -69,14 +69,17 @@ class Connections:
         """After its response, or when it is idle."""
         if self.gives_back and connection.origin.is_handed_over:
             return
+        # A response that begins from now on says so. One that has begun without it does not end the connection: the
+        # next request may be on its way.
         connection.origin.is_ending = True
-        if connection.state == "running":
-            connection.closes = True
-        elif connection.state == "head" and not connection.buffer:
-            connection.deadline = min(connection.deadline, time.monotonic() + IDLE_DRAIN)
-            # Something may have come of which we were not told yet.
-            connection.has_input = True
-            self._advance(connection)
+        if connection.state == "head" and not connection.buffer:
+            self._look_once_more(connection)
+
+    def _look_once_more(self, connection: Connection) -> None:
+        """Of an idle connection that is to end: something may have come of which we were not told yet."""
+        connection.deadline = min(connection.deadline, time.monotonic() + IDLE_DRAIN)
+        connection.has_input = True
+        self._advance(connection)
 
     def give_all_back(self) -> None:
         self.gives_back = True
@@ -230,7 +233,9 @@ class Connections:
         connection.next_request()
         if self.gives_back and connection.origin.is_handed_over:
             self._hand_back(connection, connection.buffer)
-        elif connection.buffer or connection.has_input or connection.origin.is_ending:
+        elif connection.origin.is_ending:
+            self._look_once_more(connection)
+        elif connection.buffer or connection.has_input:
             self._advance(connection)
         else:
             self._poller.rearm(connection.descriptor, False)

@@ -191,7 +191,7 @@ class Response:
         # RFC 9110 §8.6: not with 204; with HEAD and 304 it is that of the answer to GET, if the app knows it.
         if length is not None and self.status != 204:
             lines.append(f"Content-Length: {length}")
-        if connection.closes or not connection.keeps:
+        if connection.closes or not connection.keeps or connection.origin.is_ending:
             connection.closes = True
             lines.append("Connection: close")
         elif line.minor == 0:
