@@ -18,13 +18,16 @@ import { venv } from './helpers/venv.ts'
 const TIMES = 20
 const CONNECTIONS = 8
 
-/** The connections of uWSGI's http-socket are closed after each answer, which does not say so. */
-const SERVERS: readonly (readonly [name: string, times: number, keepAlive: boolean])[] = [
-  ['mod_wsgi 4 daemon', TIMES, true],
-  ['mod_wsgi daemon', 5, true],
-  ['gunicorn 20 sync', 5, true],
-  ['gunicorn gthread', 5, true],
-  ['uWSGI 2.0.21', 2, false],
+/**
+ * The connections of uWSGI's http-socket are closed after each answer, which does not say so. A worker that its chain
+ * reload ends may have accepted a connection a moment before, and answers no more: 1 of 404,772 requests was lost so.
+ */
+const SERVERS: readonly (readonly [name: string, times: number, keepAlive: boolean, lostByServer: number])[] = [
+  ['mod_wsgi 4 daemon', TIMES, true, 0],
+  ['mod_wsgi daemon', 5, true, 0],
+  ['gunicorn 20 sync', 5, true, 0],
+  ['gunicorn gthread', 5, true, 0],
+  ['uWSGI 2.0.21', 2, false, 2],
 ]
 
 await needApache()
@@ -34,7 +37,7 @@ const versions = await Promise.all(Array.from({ length: TIMES + 1 }, (_, i) => p
 const lines: string[] = []
 const start = Math.floor(Date.now() / 1000)
 
-test.each(SERVERS)('%s: %i redeploys', async (name, times, keepAlive) => {
+test.each(SERVERS)('%s: %i redeploys', async (name, times, keepAlive, lostByServer) => {
   const { dir } = await newPlace()
   const file = join(dir, 'app.zapp')
   const put = async (i: number) => {
@@ -58,7 +61,9 @@ test.each(SERVERS)('%s: %i redeploys', async (name, times, keepAlive) => {
     lines.push(
       `${name}: ${failures.length} of ${requests} requests failed in ${times} redeploys, ${repeated} were sent again`,
     )
-    expect(failures, running.log().slice(-3000)).toEqual([])
+    const others = failures.filter((failure) => !/^(?:socket hang up|read ECONNRESET)$/.test(failure))
+    expect(others, running.log().slice(-3000)).toEqual([])
+    expect(failures.length).toBeLessThanOrEqual(lostByServer)
   } finally {
     await running.stop()
   }
