@@ -18,7 +18,8 @@ export function answerInstead(req: IncomingMessage, res: ServerResponse): Server
   const { socket } = res
   if (!socket || res.headersSent) return undefined
   res.detachSocket(socket)
-  res.destroy()
+  // What `destroy` does, but for the `close` that Node 24 and newer say then: it is not over yet.
+  res.destroyed = true
   const instead = new ServerResponse(req)
   instead.shouldKeepAlive = false
   instead.assignSocket(socket)

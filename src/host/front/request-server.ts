@@ -243,7 +243,7 @@ export class RequestServer {
     const { connection, res } = asked
     if (!res || !connection.over(asked)) return
     this.#lastEnd = performance.now()
-    const refused = connection.refused ?? (res.headersSent ? undefined : statusInstead.get(asked.req.socket))
+    const refused = connection.refused ?? (res.headersSent ? undefined : statusInstead.get(connection.socket))
     const status = res.headersSent ? res.statusCode : (refused ?? 0)
     this.#log.answered(asked, this.#lastEnd, status, !res.writableFinished && refused === undefined)
     // The connection turns idle after this event.
