@@ -13,13 +13,14 @@ import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { createServer as createProbe } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { answers } from './helpers/answers.js'
 import { cpuTime } from './helpers/cpu-time.js'
+import { dist } from './helpers/dist.js'
+import { freePort } from './helpers/free-port.js'
 import { spawnServer } from './helpers/spawn-server.js'
 
 const run = promisify(execFile)
@@ -100,30 +101,6 @@ async function apache(folder, port) {
   return spawnServer(['apache2', '-f', file, '-DFOREGROUND'])
 }
 
-async function freePort() {
-  const probe = createProbe().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
-  probe.close()
-  await once(probe, 'close')
-  return port
-}
-
-/** Resolves when the script answers. @param {string} url */
-async function answers(url) {
-  for (let tries = 0; tries < 400; tries++) {
-    const answer = await fetch(url).catch(() => undefined)
-    if (answer?.ok && (await answer.text()) === 'hello\n') return
-    await sleep(50)
-  }
-  throw new Error(`nobody answers at ${url}`)
-}
-
-/** @param {string} path */
-function dist(path) {
-  return import(new URL(`../dist/${path}`, import.meta.url).href)
-}
-
 /** Requests, and what of the processor they took. @param {string} url @param {number} pid @param {number} seconds */
 async function measure(url, pid, seconds) {
   const before = cpuTime(pid)
@@ -164,7 +141,7 @@ async function compare(name) {
       const url = `http://127.0.0.1:${port}/cgi-bin/hello`
       const child = await start(folder, port)
       rows.push({ server, child, measure: (seconds) => measure(url, child.pid ?? 0, seconds) })
-      await answers(url)
+      await answers(url, 'hello\n')
     }
     rows.push({ server: 'no server: a shell starts them', measure: () => withoutServer(script) })
     const results = rows.map(() => /** @type {{ rate: number, ms: number }[]} */ ([]))

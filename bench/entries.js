@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { dist } from './helpers/dist.js'
 
 const run = promisify(execFile)
 const { values, positionals } = parseArgs({
@@ -84,11 +85,6 @@ async function zapp(folder, entry, files) {
   const app = await loadApp(archive, { cache: join(folder, 'cache'), data: join(folder, 'data') })
   process.once('SIGTERM', () => app.close({ graceMs: 0 }).then(() => process.exit()))
   listen(createServer(app.listener))
-}
-
-/** @param {string} path */
-function dist(path) {
-  return import(new URL(`../dist/${path}`, import.meta.url).href)
 }
 
 /** @param {import('node:net').Server} server */

@@ -10,11 +10,12 @@ import { execFile, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { dist } from './helpers/dist.js'
+import { freePort } from './helpers/free-port.js'
 
 const run = promisify(execFile)
 const { values, positionals } = parseArgs({
@@ -131,24 +132,9 @@ async function write(folder, name, text) {
   return join(folder, name)
 }
 
-/** @param {string} path */
-function dist(path) {
-  return import(new URL(`../dist/${path}`, import.meta.url).href)
-}
-
 /** @param {import('node:net').Server} server */
 function tell(server) {
   process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port)
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createNetServer().listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
-      probe.close(() => resolve(port))
-    })
-  })
 }
 
 /** Requests in a second. @param {number} port @param {{ url: string | string[], close?: boolean }} what @param {string} folder */

@@ -13,12 +13,12 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { freePort } from './helpers/free-port.js'
 
 const run = promisify(execFile)
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -154,14 +154,6 @@ async function descendants(leader) {
   /** @param {number} one @returns {number[]} */
   const below = (one) => [one, ...(children.get(one) ?? []).flatMap(below)]
   return below(leader)
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
-  await new Promise((done) => probe.close(done))
-  return port
 }
 
 const FIGURES = /** @type {const} */ (['ms', 'cpu', 'rss', 'pss', 'once'])

@@ -12,13 +12,14 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { answers } from './helpers/answers.js'
 import { cpuTime } from './helpers/cpu-time.js'
+import { dist } from './helpers/dist.js'
+import { freePort } from './helpers/free-port.js'
 import { spawnServer } from './helpers/spawn-server.js'
 
 const run = promisify(execFile)
@@ -156,30 +157,6 @@ async function write(folder, source) {
   }
 }
 
-/** @param {string} path */
-function dist(path) {
-  return import(new URL(`../dist/${path}`, import.meta.url).href)
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-/** Resolves when the app answers. @param {string} url */
-async function answers(url) {
-  for (let tries = 0; tries < 200; tries++) {
-    const answer = await fetch(url).catch(() => undefined)
-    if (answer?.ok && (await answer.text()) === 'hello') return
-    await sleep(50)
-  }
-  throw new Error(`nobody answers at ${url}`)
-}
-
 /** One second of requests, and what of the processor they took. @param {string} url @param {number} pid @param {boolean} keepsAlive */
 async function measure(url, pid, keepsAlive) {
   const before = cpuTime(pid)
@@ -209,7 +186,7 @@ async function compare(name, source, peers) {
       const child = spawnServer(await start(folder, port), env)
       const url = `http://127.0.0.1:${port}${path}`
       servers.push({ server, child, url })
-      await answers(url)
+      await answers(url, 'hello')
     }
     for (const keepsAlive of [true, false]) {
       const results = servers.map(() => /** @type {Awaited<ReturnType<typeof measure>>[]} */ ([]))

@@ -346,3 +346,9 @@ export function throwIfErrors(findings: readonly Finding[]): void {
   const first = findings.find((f) => f.severity === 'error')
   if (first) throw new ZappError(first, findings)
 }
+
+/** What is no error of ours is a fault of ours, INTERNAL. */
+export function asZappError(error: unknown): ZappError {
+  if (error instanceof ZappError) return error
+  return fail('INTERNAL', '', { reason: error instanceof Error ? error.message : String(error) }, error)
+}

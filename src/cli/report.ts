@@ -1,4 +1,4 @@
-import { type Finding, fail, ZappError } from '../errors.ts'
+import { asZappError, type Finding, fail, ZappError } from '../errors.ts'
 import { type ExitCode, exitCodeFor, exitCodeForSignal } from './exit-codes.ts'
 import { findingJson, renderFindings } from './render-finding.ts'
 import { safeText } from './safe-text.ts'
@@ -65,11 +65,8 @@ export async function sayFindings(ui: Ui, findings: readonly Finding[], subject:
 
 /** Errors of the operating system become IO; whatever else is not ours is a fault of Zapp. */
 export function toZappError(error: unknown): ZappError {
-  if (error instanceof ZappError) return error
-  if (error instanceof Error && 'syscall' in error) {
-    return fail('IO', '', { operation: String(error.syscall), reason: error.message }, error)
-  }
-  return fail('INTERNAL', '', { reason: error instanceof Error ? error.message : String(error) }, error)
+  if (error instanceof ZappError || !(error instanceof Error && 'syscall' in error)) return asZappError(error)
+  return fail('IO', '', { operation: String(error.syscall), reason: error.message }, error)
 }
 
 function stackLines(error: unknown): string[] {

@@ -1,4 +1,4 @@
-import { fail, ZappError } from '../errors.ts'
+import type { ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { compareVersions, type Place } from './names.ts'
 import type { Source } from './sources.ts'
@@ -30,9 +30,4 @@ export interface Candidate {
 /** For sorting: the higher version first, then the later change. */
 export function byPreference(a: Candidate, b: Candidate): number {
   return compareVersions(b.place.version, a.place.version) || b.source.modifiedMs - a.source.modifiedMs
-}
-
-export function asZappError(error: unknown): ZappError {
-  if (error instanceof ZappError) return error
-  return fail('INTERNAL', '', { reason: error instanceof Error ? error.message : String(error) }, error)
 }

@@ -1,5 +1,6 @@
+import { asZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
-import { type AppPlace, asZappError, type Candidate } from './candidate.ts'
+import type { AppPlace, Candidate } from './candidate.ts'
 import { openKept } from './deployments/release.ts'
 import { FailedFiles } from './failed-files.ts'
 import type { HostEvent } from './host-event.ts'

@@ -21,3 +21,6 @@ export async function withDeadline<T>(
     outer.removeEventListener('abort', abort)
   }
 }
+
+/** The largest delay of a timer. */
+export const LONGEST_MS = 2 ** 31 - 1

@@ -305,7 +305,10 @@ describe('what is logged', () => {
     const socket = await open(port)
     socket.write(`GET /wait HTTP/1.1\r\n${HOST}\r\n`.repeat(20))
     await expect.poll(() => waiting).toHaveLength(20)
+    // Whoever answers them is told, too, also those whose turn had not come.
+    const closed = Promise.all(waiting.map((res) => once(res, 'close')))
     socket.destroy()
+    await closed
     await expect.poll(() => records).toHaveLength(20)
     process.off('warning', warned)
     expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])

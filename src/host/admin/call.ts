@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { describe, type Finding, fail, type ZappError } from '../../errors.ts'
-import { asZappError } from '../candidate.ts'
+import { asZappError, describe, type Finding, fail, type ZappError } from '../../errors.ts'
 
 /** One request to the admin listener, its target taken apart. */
 export interface Call {

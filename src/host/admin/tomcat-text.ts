@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
+import { asZappError } from '../../errors.ts'
 import { type AppView, isUp } from '../app-view.ts'
-import { asZappError } from '../candidate.ts'
 import type { DeployInput, Host } from '../host.ts'
 import { type Call, sendText } from './call.ts'
 

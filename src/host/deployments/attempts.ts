@@ -1,6 +1,6 @@
-import { ZappError } from '../../errors.ts'
+import { asZappError, ZappError } from '../../errors.ts'
 import type { AppView } from '../app-view.ts'
-import { asZappError, type Candidate } from '../candidate.ts'
+import type { Candidate } from '../candidate.ts'
 import type { AppRecord } from '../state.ts'
 import { keptRelease, type Release, releaseOf } from './release.ts'
 import { Retries } from './retries.ts'

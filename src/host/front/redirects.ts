@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { AccessRecord } from '../access-log.ts'
+import { nameOfHost } from '../host-name.ts'
 import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
 import type { Redirect } from './listen-address.ts'
 import type { Answers, Found } from './request-log.ts'
@@ -50,8 +51,7 @@ export class Redirects {
     }
     // Only HTTP/1.0 has none.
     if (host === undefined) return refusal(400, 'Use https.')
-    const name = host.replace(/:[0-9]*$/, '')
-    const to = `https://${name}${port === 443 ? '' : `:${port}`}${req.url}`
+    const to = `https://${nameOfHost(host)}${port === 443 ? '' : `:${port}`}${req.url}`
     return refusal(308, 'Use https.', { Location: to })
   }
 }

@@ -162,8 +162,8 @@ export class RequestServer {
       const connection = new ServedConnection(socket, (peer) => trust?.(peer) ?? false)
       this.#connections.set(socket, connection)
       socket.once('close', () => {
-        // Pipelined responses that still wait for their turn are not told.
-        for (const asked of [...connection.running]) this.#ended(asked)
+        // Node does not tell pipelined responses that still wait for their turn; those who answer wait for it, too.
+        for (const { res } of [...connection.running]) if (res?.socket === null && !res.destroyed) res.emit('close')
         this.#forget(socket)
       })
       this.#slow.watch()

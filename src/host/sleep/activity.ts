@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 /** When something was last asked, of requests that pass through this process. */
@@ -16,26 +16,12 @@ export class Activity {
     this.#since = performance.now()
   }
 
-  request(req: IncomingMessage, res: ServerResponse): void {
-    const ended = this.#begin()
-    res.once('close', ended)
-    // A pipelined response that still waits for its turn is not told when the connection ends.
-    if (res.socket === null) req.socket.once('close', ended)
-  }
-
-  /** Open, it counts as activity, whatever goes over it. */
-  connection(socket: Duplex): void {
-    socket.once('close', this.#begin())
-  }
-
-  #begin(): () => void {
-    let isRunning = true
+  /** Until it closes: a response, or a connection, that counts whatever goes over it. */
+  begin(running: ServerResponse | Duplex): void {
     this.#running++
-    return () => {
-      if (!isRunning) return
-      isRunning = false
+    running.once('close', () => {
       this.#running--
       this.touch()
-    }
+    })
   }
 }

@@ -1,8 +1,6 @@
+import { LONGEST_MS } from '../deadline.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Activity } from './activity.ts'
-
-/** The largest delay of a timer. */
-const LONGEST_MS = 2 ** 31 - 1
 
 /** Waits until nothing has been asked of an app for so long. */
 export class IdleWatch {

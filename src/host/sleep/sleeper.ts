@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ERRORS, type ZappError } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
+import { LONGEST_MS } from '../deadline.ts'
 import type { Connections, Deployment, Faltering, Rest } from '../deployment.ts'
 import type { StoredApp } from '../prepare.ts'
 import { type Reply, refusal } from '../reply.ts'
@@ -28,8 +29,6 @@ export interface SleeperOptions {
   readonly onError: (error: unknown, where: string) => void
 }
 
-/** The largest delay of a timer. */
-const LONGEST_MS = 2 ** 31 - 1
 /** What begins in the moment in which the app falls asleep ends by itself: it is not cut for that. */
 const UNHURRIED_MS = 86_400_000
 
@@ -136,13 +135,13 @@ export class Sleeper implements Deployment {
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
-    this.#activity.request(req, res)
+    this.#activity.begin(res)
     if (this.#awake) this.#awake.handle(req, res)
     else this.#waiting.handle(req, res)
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#activity.connection(socket)
+    this.#activity.begin(socket)
     if (this.#awake) this.#awake.upgrade(req, socket, head)
     else this.#waiting.upgrade(req, socket, head)
   }

@@ -1,6 +1,5 @@
-import type { ZappError } from '../../errors.ts'
+import { asZappError, type ZappError } from '../../errors.ts'
 import { BackOff } from '../../runtimes/back-off.ts'
-import { asZappError } from '../candidate.ts'
 import type { Deployment } from '../deployment.ts'
 
 export interface WakingOptions {

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { type Finding, fail, finding } from '../../errors.ts'
+import { type Finding, fail, warning } from '../../errors.ts'
 
 /** The files of a certificate and its key. Absolute paths. */
 export interface PairFiles {
@@ -51,7 +51,7 @@ export async function readCertificate(files: PairFiles, now: Date = new Date()):
     validFrom,
     validTo,
     warnings: [
-      ...(validFrom <= now && now < validTo
+      ...(isValidAt({ validFrom, validTo }, now)
         ? []
         : [warning('TLS_EXPIRED', files.cert, { from: leaf.validFrom, to: leaf.validTo })]),
       ...(await exposure(files.key)),
@@ -60,7 +60,10 @@ export async function readCertificate(files: PairFiles, now: Date = new Date()):
 }
 
 /** Whether it is one that clients take at that time. */
-export function isValidAt({ validFrom, validTo }: Certificate, now: Date = new Date()): boolean {
+export function isValidAt(
+  { validFrom, validTo }: Pick<Certificate, 'validFrom' | 'validTo'>,
+  now: Date = new Date(),
+): boolean {
   return validFrom <= now && now < validTo
 }
 
@@ -119,8 +122,4 @@ async function exposure(file: string): Promise<Finding[]> {
   const { mode } = await stat(file)
   if ((mode & 0o004) === 0) return []
   return [warning('TLS_KEY_EXPOSED', file, { file, mode: `0${(mode & 0o777).toString(8)}` })]
-}
-
-function warning(...args: Parameters<typeof finding>): Finding {
-  return { ...finding(...args), severity: 'warning' }
 }

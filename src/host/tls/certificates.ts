@@ -1,6 +1,5 @@
 import { type StatsListener, unwatchFile, watchFile } from 'node:fs'
-import type { Finding } from '../../errors.ts'
-import { asZappError } from '../candidate.ts'
+import { asZappError, type Finding } from '../../errors.ts'
 import { type Certificate, isValidAt, type PairFiles, readCertificate } from './certificate.ts'
 
 /** What became of a pair whose files were read. */

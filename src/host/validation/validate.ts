@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import type { Finding } from '../../errors.ts'
-import { asZappError } from '../candidate.ts'
+import { asZappError, type Finding } from '../../errors.ts'
 import { judgeArchive } from './judge-archive.ts'
 
 /** To a validator: the archive to judge. One at a time. */

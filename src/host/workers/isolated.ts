@@ -8,7 +8,7 @@ import { runsInProcess } from '../../runtimes/entry-kinds.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
-import type { AccessRecord } from '../access-log.ts'
+import type { AccessFormat, AccessRecord } from '../access-log.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Connections, Deployment, Faltering } from '../deployment.ts'
 import type { BoundHandle } from '../front/bind.ts'
@@ -23,6 +23,8 @@ import type { Report } from './messages.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface IsolatedOptions extends LaunchOptions {
+  /** How requests are logged now. */
+  readonly accessLog: () => AccessFormat | 'off'
   readonly limits?: AppLimits | undefined
   /** Instead of the manifest's. */
   readonly health?: Health | undefined

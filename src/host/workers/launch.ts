@@ -3,7 +3,6 @@ import { isInProcess, isPythonApp, runsInProcess } from '../../runtimes/entry-ki
 import { heapFlags } from '../../runtimes/heap-flags.ts'
 import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import { workerPlace } from '../../runtimes/worker-environment.ts'
-import type { AccessFormat } from '../access-log.ts'
 import { HOST_HONOURS } from '../honours.ts'
 import type { StoredApp } from '../prepare.ts'
 import type { SystemUser } from '../users/system-user.ts'
@@ -13,8 +12,6 @@ import { WORKER } from './worker-program.ts'
 export interface LaunchOptions {
   /** As the access log calls it. */
   readonly app: { readonly id: string; readonly version: string }
-  /** How requests are logged now. */
-  readonly accessLog: () => AccessFormat | 'off'
   readonly mount: string
   /** Only names that the app declares. */
   readonly config: Readonly<Record<string, string>>
@@ -102,7 +99,7 @@ async function launchNode(
       env,
       start: {
         ...{ type: 'start', file, mount, config, cache, data, earlier, limits, socket },
-        ...{ app: app.id, accessLog: options.accessLog(), workers: own, python },
+        ...{ app: app.id, workers: own, python },
       },
     }),
     processes: shares ? (workers.processes ?? 1) : 1,

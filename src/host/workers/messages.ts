@@ -32,7 +32,6 @@ export interface StartMessage {
   readonly python?: string | undefined
   /** What the access log calls the app. */
   readonly app: string
-  readonly accessLog: AccessFormat | 'off'
 }
 
 /** The first message, in place of the other: a command of the app is run, and nothing else. */
@@ -52,7 +51,7 @@ export type ToWorker =
   | { readonly type: 'connection'; readonly head: string }
   /** Which requests on its connections are the worker's own. */
   | { readonly type: 'territory'; readonly territory: Territory }
-  /** How requests are logged from now on. */
+  /** How requests are logged from now on; until then they are counted only. */
   | { readonly type: 'accessLog'; readonly format: AccessFormat | 'off' }
   /** With a listening socket, which it shares. */
   | { readonly type: 'listen' }

@@ -4,7 +4,7 @@ import type { Server as PrivateServer } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Finding, finding, ZappError } from '../../errors.ts'
+import { asZappError, type Finding } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
 import { type AccessFormat, type AccessRecord, formatAccess } from '../access-log.ts'
@@ -49,7 +49,7 @@ export async function work(process: NodeJS.Process): Promise<void> {
     ...{ mount, config, cache, data, earlier, processLimits: limits, workers, python },
     ...{ onError, onLog, honours: HOST_HONOURS },
   }
-  const loading = loadHosted(file, options).catch(findingsOf)
+  const loading = loadHosted(file, options).catch((error): readonly Finding[] => asZappError(error).findings)
   const app = await Promise.race([loading, gone.then(() => undefined)])
   if (!app) return
   if ('length' in app) return say({ type: 'failed', findings: app })
@@ -89,7 +89,7 @@ class Worker {
   readonly #held: RequestServer
   readonly #returns: HandOver
   readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true })
-  #accessLog: AccessFormat | 'off'
+  #accessLog: AccessFormat | 'off' = 'off'
   #tally: Tally | undefined
   #lines = ''
   #lost = 0
@@ -110,7 +110,6 @@ class Worker {
     this.#private = asked
     this.#say = say
     this.#returns = new HandOver(channel, 'return')
-    this.#accessLog = start.accessLog
     const found = {
       app: { id: start.app, version: app.manifest.version },
       deployment: { handle: app.listener, upgrade: app.upgrade },
@@ -233,11 +232,6 @@ class Worker {
     this.#lost = 0
     await this.#say({ type: 'report', counts, lines, lost })
   }
-}
-
-function findingsOf(error: unknown): readonly Finding[] {
-  if (error instanceof ZappError) return error.findings
-  return [finding('INTERNAL', '', { reason: error instanceof Error ? error.message : String(error) })]
 }
 
 function sentError(error: unknown) {

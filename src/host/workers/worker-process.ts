@@ -10,6 +10,7 @@ import { privateFolder, removePrivateFolder, sealSocket, socketOf } from '../../
 import type { Supervised } from '../../runtimes/supervisor.ts'
 import type { Target, Upstream } from '../../runtimes/upstream.ts'
 import type { AccessFormat, AccessRecord } from '../access-log.ts'
+import { LONGEST_MS } from '../deadline.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { Territory } from '../territory.ts'
 import type { SystemUser } from '../users/system-user.ts'
@@ -68,7 +69,9 @@ export class WorkerProcess implements Supervised, Upstream {
   readonly #socket: string
   readonly #process: OwnProcess
   readonly #connections: HandOver
-  readonly #listeners = new Set<(message: FromWorker) => void>()
+  /** Told what it says, and at its end undefined. */
+  readonly #listeners = new Set<(message: FromWorker | undefined) => void>()
+  #isGone = false
   readonly #drained: Promise<void>
   readonly #memory: MemoryLimit | undefined
   #isWorn = false
@@ -119,6 +122,8 @@ export class WorkerProcess implements Supervised, Upstream {
       this.agent.destroy()
       clearTimeout(this.#killTimer)
       await removePrivateFolder(folder)
+      this.#isGone = true
+      for (const listener of [...this.#listeners]) listener(undefined)
       return how
     })
     this.#drained = this.#said('drained')
@@ -186,7 +191,7 @@ export class WorkerProcess implements Supervised, Upstream {
     if (this.state !== 'draining') return
     // What it was sent arrives before this message, and nothing behind it.
     const waiting = this.#connections.end()
-    this.#say({ type: 'drain', graceMs: Math.min(graceMs, MAX_MS), last })
+    this.#say({ type: 'drain', graceMs: Math.min(graceMs, LONGEST_MS), last })
     for (const { socket, bytes } of waiting) this.#spec.onReturn(socket, bytes, true)
     await this.#drained
   }
@@ -227,16 +232,14 @@ export class WorkerProcess implements Supervised, Upstream {
 
   /** The next message of a type; undefined where it is gone before. */
   #answer<T extends FromWorker['type']>(type: T): Promise<(FromWorker & { readonly type: T }) | undefined> {
+    if (this.#isGone) return Promise.resolve(undefined)
     return new Promise((resolve) => {
-      const done = (message?: FromWorker & { readonly type: T }) => {
+      const look = (message: FromWorker | undefined) => {
+        if (message && message.type !== type) return
         this.#listeners.delete(look)
-        resolve(message)
-      }
-      const look = (message: FromWorker) => {
-        if (message.type === type) done(message as FromWorker & { readonly type: T })
+        resolve(message as (FromWorker & { readonly type: T }) | undefined)
       }
       this.#listeners.add(look)
-      void this.ended.then(() => done())
     })
   }
 
@@ -318,6 +321,3 @@ export class WorkerProcess implements Supervised, Upstream {
     throw fail('ENTRY_LOAD', name, { module: name, reason: String(answer) })
   }
 }
-
-/** The largest delay of a timer. */
-const MAX_MS = 2 ** 31 - 1
