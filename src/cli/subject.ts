@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Ui } from './ui.ts'
 
@@ -50,4 +50,12 @@ export function manifestSubject(ui: Ui, file: string, text?: string): Subject {
 
 function named(ui: Ui, files: readonly string[]): Map<string, string> {
   return new Map(files.map((file) => [ui.path(file), file]))
+}
+
+/** Errors of one path are shown with its name; of several, by their own. */
+export async function subjectOf(ui: Ui, files: readonly string[]): Promise<Subject> {
+  const [file = '.', ...others] = files
+  if (others.length > 0) return { ...NO_SUBJECT, names: new Map(files.map((name) => [ui.path(name), name])) }
+  const info = await stat(ui.path(file)).catch(() => undefined)
+  return info?.isDirectory() ? folderSubject(ui, file) : archiveSubject(ui, file)
 }

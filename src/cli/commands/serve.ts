@@ -1,22 +1,19 @@
 import { once } from 'node:events'
-import { readFile, stat } from 'node:fs/promises'
 import { InvalidArgumentError, Option } from 'commander'
-import { describe, type ZappError } from '../../errors.ts'
-import { shellWord } from '../../format/shell-word.ts'
 import { ACCESS_FORMATS, type AccessFormat } from '../../host/access-log.ts'
-import { isUp, type StateChange, type VersionState } from '../../host/app-view.ts'
-import { type AppView, type Host, type HostEvent, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
+import { isUp } from '../../host/app-view.ts'
+import { type AppView, type Host, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
 import { findRoot } from '../../host/sources.ts'
 import { stateLocation } from '../../runtimes/cache-location.ts'
 import { type AppFlags, addAppFlags, appOptions } from '../app-flags.ts'
 import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
-import { formatTime } from '../format.ts'
-import { findingJson, renderFindings } from '../render-finding.ts'
+import { createHostLog, titleOf } from '../host-log.ts'
+import { findingJson } from '../render-finding.ts'
 import { about } from '../report.ts'
 import { safeText } from '../safe-text.ts'
 import { ServiceManager } from '../service-manager.ts'
-import { archiveSubject, folderSubject, manifestSubject, NO_SUBJECT, type Subject } from '../subject.ts'
+import { type Subject, subjectOf } from '../subject.ts'
 import { renderTable } from '../table.ts'
 import type { Ui } from '../ui.ts'
 import { usage } from '../usage.ts'
@@ -102,7 +99,7 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
           .finally(() => ready(host))
           .catch(() => {})
       }
-      const starting = serveApps({ ...options, log: createLog(ui) })
+      const starting = serveApps({ ...options, log: createHostLog(ui) })
       // What comes before the host is up waits for it: SIGHUP without a handler would end the process.
       ui.io.onSignal('SIGHUP', () => void starting.then(reload, () => {}))
       ui.io.onSignal('SIGUSR1', () => void starting.then((host) => host.reopenLogs()).catch(() => {}))
@@ -156,15 +153,7 @@ function parseAddress(text: string): { host: string; port: number } {
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port: parsePort(port) }
 }
 
-/** Errors of one path are shown with its name; of several, by their own. */
-async function subjectOf(ui: Ui, files: readonly string[]): Promise<Subject> {
-  const [file = '.', ...others] = files
-  if (others.length > 0) return { ...NO_SUBJECT, names: new Map(files.map((name) => [ui.path(name), name])) }
-  const info = await stat(ui.path(file)).catch(() => undefined)
-  return info?.isDirectory() ? folderSubject(ui, file) : archiveSubject(ui, file)
-}
-
-/** The addresses on stdout. Apps that failed to start are told by {@link createLog}. */
+/** The addresses on stdout. Apps that failed to start are told by {@link createHostLog}. */
 async function announce(ui: Ui, { address, listeners, apps, admin }: Host, subject: Subject): Promise<void> {
   const isServed = listeners.some(({ isRedirect }) => !isRedirect)
   if (listeners.length > 1 || !isServed) {
@@ -209,120 +198,4 @@ function appJson(app: AppView, base: string, subject: Subject): object {
 function urlOf({ host, mount }: AppView, base: string): string {
   if (host !== '') return `${base.slice(0, base.indexOf(':'))}://${host}${mount}/`
   return mount === '' ? base : `${base.replace(/\/$/, '')}${mount}/`
-}
-
-function titleOf({ name, version, title }: AppView): string {
-  return [`${name} ${version}`, ...(title ? [title] : [])].map(safeText).join('  ')
-}
-
-/** Everything that happens while serving, as lines on stderr; with `--json` too, because stdout is one document. */
-function createLog(ui: Ui): (event: HostEvent) => void {
-  const { talk } = ui
-  return (event) => {
-    switch (event.type) {
-      case 'access':
-        ui.warn(event.lines)
-        break
-      case 'live':
-        ui.warn(
-          `${talk.green(event.app.state === 'sleeping' ? 'sleeping' : 'live    ')} ${idOf(event.app)}  ${titleOf(event.app)}  in ${formatTime(event.ms)}`,
-        )
-        break
-      case 'removed':
-        ui.warn(`${talk.yellow('removed')}  ${idOf(event.app)}  ${titleOf(event.app)}`)
-        break
-      case 'repacked': {
-        const file = shellWord(ui.name(event.source))
-        ui.warn(
-          `${talk.yellow('repacked')} ${safeText(file)} for this run; to keep that: zapp repack ${safeText(file)}`,
-        )
-        break
-      }
-      case 'shadowed':
-        ui.warn(
-          `${talk.yellow('left out')} ${safeText(ui.name(event.source))}: ${safeText(ui.name(event.by))} has ${safeText(event.mount || '/')}`,
-        )
-        break
-      case 'failed':
-        void warnFailed(ui, event)
-        break
-      case 'log':
-        ui.warn(`${talk.dim(`${safeText(event.name)} |`)} ${safeText(event.line.text)}`)
-        break
-      case 'error':
-        ui.warn(`${talk.red('error')}    ${safeText(event.name)}  ${safeText(event.where)}: ${errorText(event.error)}`)
-        break
-      case 'warned': {
-        const { message, fix } = describe(event.finding)
-        const about = event.name === '' ? '' : `${safeText(event.name)}  `
-        ui.warn(`${talk.yellow('warning')}  ${about}${safeText(message)}. ${safeText(fix)}`)
-        break
-      }
-      case 'state':
-        warnState(ui, event.change)
-        break
-      case 'rolledback':
-        ui.warn(`${talk.yellow('back')}     ${idOf(event.app)}  ${titleOf(event.app)}, because the newer version died`)
-        break
-      case 'certificate':
-        void warnCertificate(ui, event)
-        break
-      case 'reloaded':
-        void warnReloaded(ui, event.error)
-    }
-  }
-}
-
-async function warnFailed(ui: Ui, event: HostEvent & { type: 'failed' }): Promise<void> {
-  const file = ui.name(event.app.source)
-  const kept = event.kept ? '; the version before it goes on serving' : ''
-  const lines = await renderFindings(event.error.findings, await subjectOf(ui, [file]), ui.talk)
-  ui.warn(`${ui.talk.red('failed')}   ${idOf(event.app)}  ${safeText(file)}${kept}`, ...lines)
-}
-
-function idOf({ id }: AppView): string {
-  return safeText(id)
-}
-
-/** Those that no line of another event tells. */
-const TOLD: ReadonlySet<VersionState> = new Set(['checked', 'starting', 'live', 'failed'])
-
-function warnState(ui: Ui, { app, name, version, digest, from, to, cause }: StateChange): void {
-  // How the versions end with the host is no news.
-  if ((TOLD.has(to) && from !== 'sleeping') || (to === 'sleeping' && from === 'starting') || ui.io.signal.aborted)
-    return
-  const what = `${safeText(app)}  ${safeText(name)} ${safeText(version)} ${digest.slice(0, 19)}: ${safeText(cause)}`
-  ui.warn(`${ui.talk.dim(to.padEnd(8))} ${what}`)
-}
-
-async function warnCertificate(ui: Ui, { certificate, kept, findings }: HostEvent & { type: 'certificate' }) {
-  const { files, names, validTo } = certificate
-  const file = safeText(ui.name(files.cert))
-  const lines = await renderFindings(findings, NO_SUBJECT, ui.talk)
-  const until = validTo.toISOString().slice(0, 10)
-  if (kept)
-    ui.warn(`${ui.talk.red('refused')}  ${file}: the certificate before, until ${until}, stays in force`, ...lines)
-  else
-    ui.warn(
-      `${ui.talk.green('tls')}      ${file}  ${(files.hosts ?? names).map(safeText).join(', ')}  until ${until}`,
-      ...lines,
-    )
-}
-
-async function warnReloaded(ui: Ui, error: ZappError | undefined): Promise<void> {
-  if (!error) return ui.warn('settings read again')
-  const [first] = error.findings
-  const subject = manifestSubject(
-    ui,
-    ui.name(first?.path ?? ''),
-    await readFile(first?.path ?? '', 'utf8').catch(() => ''),
-  )
-  const lines = await renderFindings(error.findings, subject, ui.talk)
-  ui.warn(`${ui.talk.red('settings')} have mistakes: those before stay in force`, ...lines)
-}
-
-/** An app's own error, with its stack: the author of the app needs it, and it is not our fault to hide. */
-function errorText(error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return text.split('\n').map(safeText).join('\n')
 }
