@@ -1,6 +1,6 @@
 /**
- * Adds up the JSON results of several vitest runs: node scripts/count-tests.js FOLDER. Tells what failed and what could not
- * be run, each with its reason, and ends with one line that counts.
+ * Adds up the JSON results of several vitest runs: node scripts/count-tests.js FOLDER. Tells what failed, what passed only
+ * when it was tried again, and what could not be run, each with its reason, and ends with one line that counts.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -37,6 +37,9 @@ for (const name of readdirSync(folder).sort()) {
       news.push(`failed  ${where}: outside of its tests`, ...reason(file.message || 'a hook of a group: see above'))
     }
     for (const test of tests) {
+      // What the first try threw stays with a test that the second one passes.
+      const [thrown] = test.status === 'passed' ? test.failureMessages : []
+      if (thrown) news.push(`retried ${where}: ${nameOf(test)}`, ...reason(thrown))
       if (test.meta.notRun) news.push(`not run ${where}: ${nameOf(test)}`, ...reason(test.meta.notRun))
     }
   }

@@ -34,6 +34,7 @@ for (const version of process.argv.slice(2)) {
     [
       join(root, 'node_modules', 'vitest', 'vitest.mjs'),
       'run',
+      '--retry=1',
       '--reporter=default',
       '--reporter=json',
       `--outputFile=build/results/node-${version}.json`,

@@ -13,14 +13,21 @@ const file = (name: string, status: string, message: string, ...assertionResults
   ...{ name: join(process.cwd(), name), status, message, assertionResults },
 })
 
-test('the end of a long run names what failed and what could not be run, with reasons, and counts', async () => {
+test('the end of a long run names what failed, what was tried twice and what could not be run, with reasons, and counts', async () => {
   const dir = await tmpDir()
   const thrown = `Error: \u001b[31mexpected\u001b[39m 1 to be 2\n    at /x/node_modules/a.js:1:1\n    at ${process.cwd()}/test/a.test.ts:4:2`
   const runs = {
     'test.json': {
-      ...{ numPassedTests: 3, numFailedTests: 1, numPendingTests: 1, numTodoTests: 0 },
+      ...{ numPassedTests: 4, numFailedTests: 1, numPendingTests: 1, numTodoTests: 0 },
       testResults: [
-        file('test/a.test.ts', 'failed', '', one('adds', 'failed', [thrown]), one('good', 'passed')),
+        file(
+          'test/a.test.ts',
+          'failed',
+          '',
+          one('adds', 'failed', [thrown]),
+          one('good', 'passed'),
+          one('at last', 'passed', [thrown]),
+        ),
         file('test/b.test.ts', 'failed', 'no such module'),
         file('test/c.test.ts', 'failed', 'no port', one('never ran', 'skipped')),
       ],
@@ -33,11 +40,14 @@ test('the end of a long run names what failed and what could not be run, with re
   for (const [name, run] of Object.entries(runs)) await writeFile(join(dir, name), JSON.stringify(run))
   const { status, stdout } = spawnSync(process.execPath, [SCRIPT, dir], { encoding: 'utf8' })
   expect(stdout).toBe(`interop.json: 2 passed, 0 failed
-test.json: 3 passed, 3 failed
+test.json: 4 passed, 3 failed
 
 not run interop: test/d.test.ts: all
           it needs apache2
 failed  test: test/a.test.ts: adds
+          Error: expected 1 to be 2
+          at ${process.cwd()}/test/a.test.ts:4:2
+retried test: test/a.test.ts: at last
           Error: expected 1 to be 2
           at ${process.cwd()}/test/a.test.ts:4:2
 failed  test: test/b.test.ts: outside of its tests
@@ -45,7 +55,7 @@ failed  test: test/b.test.ts: outside of its tests
 failed  test: test/c.test.ts: outside of its tests
           no port
 
-5 passed, 3 failed, 2 skipped
+6 passed, 3 failed, 2 skipped
 `)
   expect(status).toBe(1)
 })

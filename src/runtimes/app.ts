@@ -52,6 +52,8 @@ export interface AppParts {
   readonly entries: ReadonlyMap<string, RunningEntry>
   /** ms for an entry to answer; undefined: as long as it takes. Scripts of CGI have their own time. */
   readonly requestTime: number | undefined
+  /** The caller knows what runs, and closes the app when nothing does: nothing is waited for a second time. */
+  readonly isWatched: boolean
   readonly onError: (error: unknown, where: string) => void
   /** Lets go of everything, once. */
   dispose(): Promise<void>
@@ -65,7 +67,8 @@ const RETRY_AFTER = '1'
 const TAKEN_DOWN = 'This app has been taken down.\n'
 
 /** Puts a mount and its running entries behind the interfaces of Node and the web. */
-export function createApp({ manifest, mount, answers, entries, requestTime, onError, dispose }: AppParts): App {
+export function createApp(parts: AppParts): App {
+  const { manifest, mount, answers, entries, requestTime, isWatched, onError, dispose } = parts
   const running = new Running(dispose)
   const bridge = createBridge(listener)
 
@@ -77,7 +80,7 @@ export function createApp({ manifest, mount, answers, entries, requestTime, onEr
       res.writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }).end(TAKEN_DOWN)
     } else if (!res.closed) {
       // Else the client left while a middleware was at work: the app would wait for an end that has been.
-      running.add(res)
+      if (!isWatched) running.add(res)
       answer(req, res, place)
     }
   }

@@ -8,7 +8,7 @@ import type { Limits } from '../format/limits.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import { judgeMount } from '../format/mount-path.ts'
 import { createMount, type Mount } from '../mount/mount.ts'
-import { type App, createApp } from './app.ts'
+import { type App, type AppParts, createApp } from './app.ts'
 import { cacheLocation, dataLocation } from './cache-location.ts'
 import { resolveConfig } from './config.ts'
 import { thisProcess, withPython } from './container.ts'
@@ -68,6 +68,8 @@ export interface HostedOptions extends LoadOptions {
   readonly workers?: Manifest['workers'] | undefined
   /** The interpreter for them, and no other. Default: that of ZAPP_PYTHON; without it, what PATH has. */
   readonly python?: string | undefined
+  /** Default false. */
+  readonly isWatched?: AppParts['isWatched']
 }
 
 /**
@@ -147,8 +149,9 @@ async function start(archive: Archive, options: Loading, found: Found): Promise<
   const { mount, config, python, earlier } = found
   const { close, processLimits: limits = {}, onError = () => {} } = options
   const answers = await createMount(archive, { entries: manifest.entries.keys(), onError, earlier })
+  const parts = { manifest, mount, answers, isWatched: options.isWatched === true, onError }
   if (manifest.entries.size === 0) {
-    return createApp({ manifest, mount, answers, entries: new Map(), requestTime: undefined, onError, dispose: close })
+    return createApp({ ...parts, entries: new Map(), requestTime: undefined, dispose: close })
   }
   const dataRoot = async () => resolve(options.data ?? (await dataLocation(manifest.name)))
   const tree = await runTree(archive, options, dataRoot)
@@ -165,7 +168,7 @@ async function start(archive: Archive, options: Loading, found: Found): Promise<
       await close()
     }
     const { requestTime } = limits
-    return createApp({ manifest, mount, answers, entries: started.entries, requestTime, onError, dispose })
+    return createApp({ ...parts, entries: started.entries, requestTime, dispose })
   } catch (error) {
     await tree.release()
     throw error

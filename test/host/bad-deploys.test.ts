@@ -58,6 +58,18 @@ it('an upload that waits behind the end of its app serves', async () => {
   expect(versions(served)).toEqual(['2.0.0*'])
 })
 
+it('an app that is undeployed while its files are looked at is gone for whoever was told so', async () => {
+  const served = await host()
+  await upload(served, shop('1.0.0'))
+  const restarted = served.host.restart('/shop')
+  const removed = served.host.undeploy('/shop')
+  const looked = served.host.reload()
+  await Promise.all([restarted, removed])
+  expect([served.host.apps, (await served.get('/shop')).status]).toEqual([[], 404])
+  await looked
+  expect(served.events.filter(({ type }) => type === 'removed')).toHaveLength(1)
+})
+
 it('a broken file over an app that is not where its file’s name says leaves it serving, also after a restart', async () => {
   const folder = await folderOf({ 'shop.zapp': shop('1.0.0') })
   const state = join(await tmpDir(), 'state')

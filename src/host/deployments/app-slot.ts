@@ -25,10 +25,11 @@ export class AppSlot {
   readonly #record: SlotRecord
   readonly #serving: Serving
   readonly #attempts: Attempts
-  /** What was removed stays while something waits that may bring it back. */
-  readonly #turns = new Turns(() => this.#isGone && this.#context.onRemoved(this))
+  readonly #turns = new Turns(() => this.#rest())
   /** Digest of the upload that came last. */
   #newest = ''
+  /** How it was when it was removed. */
+  #removed: AppView | undefined
 
   constructor(host: string, mount: string, context: SlotContext) {
     this.host = host
@@ -145,9 +146,10 @@ export class AppSlot {
     })
   }
 
-  /** Ends it and forgets its versions. */
-  remove(cause: string): Promise<void> {
-    return this.#turns.next(() => this.#remove(cause))
+  /** Ends it and forgets its versions. Resolves when nothing of it is found any more, or what waited brought it back. */
+  async remove(cause: string): Promise<void> {
+    await this.#turns.next(() => this.#remove(cause))
+    await this.#turns.rest()
   }
 
   /** Resolves when what serves no more has ended. */
@@ -238,7 +240,16 @@ export class AppSlot {
     this.#record.remove()
     await this.#context.state.save()
     await this.#context.store.collect(record.versions.map(({ digest }) => digest))
-    this.#context.log({ type: 'removed', app: view })
+    this.#removed ??= view
+  }
+
+  /** What was removed stays while something waits that may bring it back. */
+  #rest(): void {
+    const removed = this.#removed
+    this.#removed = undefined
+    if (!this.#isGone) return
+    if (removed) this.#context.log({ type: 'removed', app: removed })
+    this.#context.onRemoved(this)
   }
 
   #endServing(cause: string): void {

@@ -21,8 +21,8 @@ export class Turns {
     return done
   }
 
-  /** Resolves when what waits now is done. Never rejects. */
+  /** Resolves when nothing is left to do. Never rejects. */
   async rest(): Promise<void> {
-    await this.#last.catch(() => {})
+    while (this.#waiting > 0) await this.#last.catch(() => {})
   }
 }

@@ -14,6 +14,7 @@ import { HOST_HONOURS } from '../honours.ts'
 import { Tally } from '../metrics.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
 import { HandOver, type Peer } from './hand-over.ts'
+import { Lines } from './lines.ts'
 import type { CommandMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
 import { createPrivateServer } from './private-server.ts'
 
@@ -22,9 +23,7 @@ const ORPHAN_MS = 2000
 const TERM_MS = 10_000
 /** Requests are told of together: a message for each would cost more than the request. */
 const REPORT_MS = 50
-/** Characters of lines that are sent without waiting for more. */
-const REPORT_CHARACTERS = 64 * 1024
-/** Characters of lines that wait for a host that is busy. What comes on top is dropped: the memory is the app's. */
+/** Bytes of lines that wait for a host that is busy. What comes on top is dropped: the memory is the app's. */
 const MAX_WAITING = 4 * 1024 * 1024
 
 /**
@@ -47,7 +46,7 @@ export async function work(process: NodeJS.Process): Promise<void> {
   const onLog = (line: LogLine) => void say({ type: 'log', line })
   const options = {
     ...{ mount, config, cache, data, earlier, processLimits: limits, workers, python },
-    ...{ onError, onLog, honours: HOST_HONOURS },
+    ...{ onError, onLog, honours: HOST_HONOURS, isWatched: true },
   }
   const loading = loadHosted(file, options).catch((error): readonly Finding[] => asZappError(error).findings)
   const app = await Promise.race([loading, gone.then(() => undefined)])
@@ -91,8 +90,7 @@ class Worker {
   readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true })
   #accessLog: AccessFormat | 'off' = 'off'
   #tally: Tally | undefined
-  #lines = ''
-  #lost = 0
+  readonly #lines = new Lines(MAX_WAITING)
   #reporting: Promise<void> | undefined
   #territory: Territory | undefined
   #draining: Promise<void> | undefined
@@ -209,28 +207,23 @@ class Worker {
   #log(record: AccessRecord): void {
     this.#tally ??= new Tally()
     if (record.app !== '-') this.#tally.observe(record.aborted ? { ...record, status: 0 } : record)
-    if (this.#accessLog !== 'off') {
-      if (this.#lines.length > MAX_WAITING) this.#lost++
-      else this.#lines += `${formatAccess(record, this.#accessLog)}\n`
-    }
+    if (this.#accessLog !== 'off') this.#lines.add(formatAccess(record, this.#accessLog))
     this.#reporting ??= this.#reportSoon()
   }
 
   async #reportSoon(): Promise<void> {
     do {
-      if (this.#lines.length < REPORT_CHARACTERS) await sleep(REPORT_MS)
+      await sleep(REPORT_MS)
       await this.#report()
     } while (this.#tally)
     this.#reporting = undefined
   }
 
   async #report(): Promise<void> {
-    const [counts, lines, lost] = [this.#tally, this.#lines, this.#lost]
+    const counts = this.#tally
     if (!counts) return
     this.#tally = undefined
-    this.#lines = ''
-    this.#lost = 0
-    await this.#say({ type: 'report', counts, lines, lost })
+    await this.#say({ type: 'report', counts, ...this.#lines.take() })
   }
 }
 
