@@ -1,6 +1,8 @@
 /**
  * `zapp serve` beside a bare `node` with the same handler, and two apps on one connection beside nginx in front of two
- * nodes, in one run. Only the ratios mean something: the figures change with the machine and its other work.
+ * nodes, in one run. Only the ratios mean something: the figures change with the machine and its other work. Requests/s
+ * tell of the client too: one that is faster than a server sleeps, and the server pays for waking it with every response.
+ * What a request takes of the processor is told beside them, of all processes of a server together.
  *
  *   npm run build && node bench/host.js [--rounds 5]
  *
@@ -14,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { cpuTime } from './helpers/cpu-time.js'
 import { dist } from './helpers/dist.js'
 import { freePort } from './helpers/free-port.js'
 
@@ -137,8 +140,8 @@ function tell(server) {
   process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port)
 }
 
-/** Requests in a second. @param {number} port @param {{ url: string | string[], close?: boolean }} what @param {string} folder */
-async function measure(port, { url, close }, folder) {
+/** One second of requests. @param {{ pid: number, port: number, folder: string }} server @param {{ url: string | string[], close?: boolean }} what */
+async function measure({ pid, port, folder }, { url, close }) {
   const urls = [url].flat()
   const script = await write(
     folder,
@@ -147,9 +150,13 @@ async function measure(port, { url, close }, folder) {
     local i = 0
     request = function() i = i + 1; return wrk.format("GET", paths[i % #paths + 1]${close ? ', { Connection = "close" }' : ''}) end`,
   )
+  const before = cpuTime(pid)
   const { stdout } = await run('wrk', ['-t1', '-c32', '-d1s', '-s', script, `http://127.0.0.1:${port}/`])
   if (/Non-2xx|Socket errors: .*(read|write|timeout) [1-9]/.test(stdout) && !close) throw new Error(stdout)
-  return Number(/Requests\/sec:\s+([0-9.]+)/.exec(stdout)?.[1])
+  const micros = (cpuTime(pid) - before) * 1000
+  const [, count] = /(\d+) requests in/.exec(stdout) ?? []
+  const [, rate] = /Requests\/sec:\s+([0-9.]+)/.exec(stdout) ?? []
+  return { rate: Number(rate), micros: micros / Number(count) }
 }
 
 /** @param {readonly number[]} values */
@@ -159,7 +166,7 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1] 
 async function compare(name) {
   const what = CASES[name]
   if (!what) return
-  /** @type {{ server: string, child: import('node:child_process').ChildProcess, folder: string, port: number, rates: number[] }[]} */
+  /** @type {{ server: string, child: import('node:child_process').ChildProcess, folder: string, pid: number, port: number, rates: number[], micros: number[] }[]} */
   const servers = []
   try {
     for (const server of what.servers) {
@@ -167,24 +174,28 @@ async function compare(name) {
       // A session of its own for everyone, as the host gives to its workers: Linux divides its time by sessions.
       const child = fork(fileURLToPath(import.meta.url), ['serve', server, folder, what.app], { detached: true })
       const [port] = await once(child, 'message')
-      servers.push({ server, child, folder, port, rates: [] })
+      servers.push({ server, child, folder, pid: child.pid ?? 0, port, rates: [], micros: [] })
     }
     // The first round warms up and does not count.
     for (let round = 0; round <= Number(values.rounds); round++) {
-      for (const { port, rates, folder } of servers) {
-        const rate = await measure(port, what, folder)
-        if (round > 0) rates.push(rate)
+      for (const server of servers) {
+        const { rate, micros } = await measure(server, what)
+        if (round === 0) continue
+        server.rates.push(rate)
+        server.micros.push(micros)
       }
     }
-    const first = median(servers[0]?.rates ?? [])
+    const [first, firstMicros] = [median(servers[0]?.rates ?? []), median(servers[0]?.micros ?? [])]
     console.log(`\n${name}`)
     console.table(
-      servers.map(({ server, rates }) => {
-        const rate = median(rates)
+      servers.map(({ server, rates, micros }) => {
+        const [rate, each] = [median(rates), median(micros)]
         return {
           server,
           'requests/s': Math.round(rate),
           [`÷ ${servers[0]?.server}`]: Number((rate / first).toFixed(2)),
+          'µs/request': Number(each.toFixed(1)),
+          '÷': Number((firstMicros / each).toFixed(2)),
         }
       }),
     )
