@@ -194,6 +194,7 @@ export const ERRORS = {
   USAGE: { title: 'Command line', message: '{problem}', fix: 'See: zapp {command} --help', status: 400 },
   INTERNAL: { title: 'Fault of Zapp', message: '{reason}', fix: 'Report it with the command and the archive.', status: 500 },
   // ── The admin API, and the commands that speak to it ──────────────────────────────────────────────────────────
+  ADMIN_UNENCRYPTED: { title: 'Token that others can read', message: 'an admin address that other machines reach must have TLS, {address} has none', fix: 'Give it "admin.tls" in the settings, or an address of 127.0.0.1 and a tunnel to it.', status: 422 },
   ADMIN_TOKEN: { title: 'No token, or a wrong one', message: 'a request to the admin listener must bring the token of its host', fix: 'Name it: --token-file FILE or ZAPP_TOKEN. The host prints where its file is when it starts.', status: 401 },
   ADMIN_UNKNOWN: { title: 'No such page of the admin API', message: '{path} must be a path of the admin API', fix: 'GET /api/openapi.json lists them.', status: 404 },
   ADMIN_REQUEST: { title: 'Request that the admin API does not take', message: 'the request must be one that the API describes: {problem}', fix: 'GET /api/openapi.json tells what it takes.', status: 400 },

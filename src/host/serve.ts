@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { asZappError } from '../errors.ts'
+import { asZappError, type Finding } from '../errors.ts'
 import { MemoryCache } from '../mount/memory-cache.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
 import type { OpenAdmin } from './admin/open-admin.ts'
@@ -8,7 +8,7 @@ import { checkConfigNames } from './config.ts'
 import { Events } from './events.ts'
 import { findAnswer, STARTING } from './find-answer.ts'
 import { trustIn } from './front/client.ts'
-import { urlOfAddress } from './front/listen-address.ts'
+import { isLoopback, urlOfAddress } from './front/listen-address.ts'
 import { Front } from './front.ts'
 import type { Host } from './host.ts'
 import { Inbox } from './inbox.ts'
@@ -19,8 +19,8 @@ import { openState } from './open-state.ts'
 import { RunningHost } from './running-host.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { CurrentSettings } from './settings/current-settings.ts'
-import { listenAddresses } from './settings/listen-settings.ts'
-import type { HostSettings } from './settings/read-settings.ts'
+import { adminAddress, listenAddresses } from './settings/listen-settings.ts'
+import type { CertificateNews } from './tls/certificates.ts'
 import { sharedUser } from './users/shared-user.ts'
 
 export type { AccessRecord } from './access-log.ts'
@@ -48,6 +48,8 @@ export async function serve(options: ServeOptions): Promise<Host> {
   const settings = await CurrentSettings.read(options)
   const events = new Events()
   const onError = (error: unknown) => events.emit({ type: 'error', app: '', name: '', error, where: 'watching' })
+  const onCertificate = (news: CertificateNews) => events.emit({ type: 'certificate', ...news })
+  const warn = (finding: Finding) => events.emit({ type: 'warned', app: '', name: '', finding })
   const inbox = await Inbox.open(options.apps, { settings, watch, onError })
   const cache = await cacheLocation({ cache: options.cache })
   let trust = trustIn(settings.now?.proxies ?? [])
@@ -94,10 +96,10 @@ export async function serve(options: ServeOptions): Promise<Host> {
       phase === 'reading' ? STARTING : findAnswer(apps, settings.hostOf(name), path, method, isLocal()),
     namesOf: (host) => settings.namesOf(host),
     log: (record) => logs.access(record),
-    onCertificate: (news) => events.emit({ type: 'certificate', ...news }),
+    onCertificate,
   })
   /** Whether only this machine asks: it may be told more than strangers. */
-  const isLocal = () => trust === undefined && front.listeners.every(({ address }) => isLoopback(address.host))
+  const isLocal = () => trust === undefined && front.listeners.every(({ address }) => isLoopback(address))
   let admin: OpenAdmin | undefined
   let closing: Promise<void> | undefined
 
@@ -120,7 +122,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
       serving ? [{ manifest: serving.manifest, user: settings.userOf(id, serving.manifest.name) }] : [],
     )
     const finding = sharedUser(served)
-    if (finding) events.emit({ type: 'warned', app: '', name: '', finding })
+    if (finding) warn(finding)
   }
 
   async function reload(): Promise<void> {
@@ -164,7 +166,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     await start()
     phase = 'up'
     const running = new RunningHost({
-      certificates: () => front.certificates,
+      certificates: () => [...front.certificates, ...(admin?.certificates ?? [])],
       listeners: () =>
         front.listeners.map(({ address, port }) => ({
           ...{ host: address.host, port, url: urlOfAddress(address, port) },
@@ -181,23 +183,15 @@ export async function serve(options: ServeOptions): Promise<Host> {
       close,
       admin: () => admin,
     })
-    const at = options.admin ?? adminAddress(settings.now)
     if (options.state === undefined) return running
     const { openAdmin } = await import('./admin/open-admin.ts')
-    admin = await openAdmin(running, { state: resolve(options.state), at })
+    admin = await openAdmin(running, {
+      ...{ state: resolve(options.state), at: adminAddress(settings.now, options.admin) },
+      ...{ onCertificate, onWarning: warn },
+    })
     return running
   } catch (error) {
     await close({ drainMs: 0 })
     throw error
   }
-}
-
-function adminAddress(settings: HostSettings | undefined): ServeOptions['admin'] {
-  if (settings?.admin === undefined) return undefined
-  const { host = '127.0.0.1', port = 8081 } = settings.admin
-  return { host, port }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }

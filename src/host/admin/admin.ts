@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fail } from '../../errors.ts'
+import { type ListenAddress, placeOfAddress, urlOfAddress } from '../front/listen-address.ts'
 import type { Host } from '../host.ts'
+import type { AdminTls } from './admin-tls.ts'
 import { badRequest, type Call, errorView, findingView, sendError, sendJson } from './call.ts'
 import { type ConsoleFile, consoleFiles } from './console-files.ts'
 import { openApi } from './openapi.ts'
@@ -14,13 +16,15 @@ export interface AdminOptions {
   readonly host: Host
   readonly token: string
   /** Where to listen: never the address of the apps. A socket's file is made with mode 0600. */
-  readonly at: { readonly host: string; readonly port: number } | { readonly socket: string }
+  readonly at: ListenAddress | { readonly socket: string }
+  /** Speaks HTTPS there. */
+  readonly tls?: AdminTls | undefined
   /** The version of this program. */
   readonly version: string
 }
 
 export interface Admin {
-  /** `http://127.0.0.1:8081/`, or `unix:<path>`. */
+  /** `http://127.0.0.1:8081/`, with TLS `https://…`, or `unix:<path>`. */
   readonly url: string
   close(): Promise<void>
 }
@@ -43,14 +47,15 @@ const ALWAYS = {
  *
  * @throws ZappError PORT_IN_USE, IO
  */
-export async function startAdmin({ host, token, at, version }: AdminOptions): Promise<Admin> {
+export async function startAdmin({ host, token, at, tls, version }: AdminOptions): Promise<Admin> {
   const table = operations({ version })
   const routes = table.map((operation) => ({ operation, pattern: patternOf(operation.path) }))
   const document = openApi(table, { version })
   const files = await consoleFiles()
-  const server = createServer((req, res) => {
+  const listener: RequestListener = (req, res) => {
     answer(req, res).catch((error: unknown) => sendError({ req, res }, error))
-  })
+  }
+  const server = tls ? tls.createServer(listener) : createServer(listener)
   // Uploads may be large and slow, logs are followed for days.
   server.requestTimeout = 0
   // A descriptor may be missing to accept a connection: that is its client's misfortune, and no end of the host.
@@ -142,17 +147,15 @@ function goneSignal(res: ServerResponse): AbortSignal {
 }
 
 function listen(server: Server, at: AdminOptions['at']): Promise<string> {
-  const address = 'socket' in at ? at.socket : `${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`
+  const address = 'socket' in at ? at.socket : placeOfAddress(at)
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') reject(fail('PORT_IN_USE', '', { address }, error))
       else reject(fail('IO', '', { operation: `listening on ${address}`, reason: error.message }, error))
     })
     if (!('socket' in at)) {
-      server.listen(at, () => {
-        const { port } = server.address() as AddressInfo
-        resolve(`http://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}/`)
-      })
+      const { host, port } = at
+      server.listen({ host, port }, () => resolve(urlOfAddress(at, (server.address() as AddressInfo).port)))
       return
     }
     // Made before anybody could change its mode: what it may be is decided as it is made.

@@ -28,3 +28,8 @@ export function urlOfAddress({ host, tls }: ListenAddress, port: number): string
   const local = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return `http${tls ? 's' : ''}://${local.includes(':') ? `[${local}]` : local}:${port}/`
 }
+
+/** Only programs on this machine reach it. */
+export function isLoopback({ host }: Pick<ListenAddress, 'host'>): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}

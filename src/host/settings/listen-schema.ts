@@ -17,12 +17,6 @@ const serverName = () =>
     error: 'a host name in lower case, or "*." and one',
   })
 
-export const addressSchema = (usual: number) =>
-  z.strictObject({
-    host: optional(host(), 'The address.', { default: '127.0.0.1' }),
-    port: optional(port(), 'The port; 0 takes any free one.', { default: usual }),
-  })
-
 const pair = z.strictObject({
   cert: documented(file(), 'The file with the certificate first and its chain after it, in PEM.', {
     example: '/etc/zapp/tls/fullchain.pem',
@@ -34,6 +28,9 @@ const pair = z.strictObject({
     example: ['shop.example', '*.shop.example'],
   }),
 })
+
+const pairs = () =>
+  z.union([pair, z.array(pair).min(1, { error: 'at least one pair' })], { error: 'an object or a list of objects' })
 
 const redirect = z.strictObject({
   port: optional(port(), 'The port of the addresses that it leads to.', { default: 443 }),
@@ -48,7 +45,7 @@ const listener = z.strictObject({
   host: optional(host(), 'The address.', { default: '127.0.0.1' }),
   port: optional(port(), 'The port; 0 takes any free one. Default: 8080, with "tls" 8443.'),
   tls: optional(
-    z.union([pair, z.array(pair).min(1, { error: 'at least one pair' })], { error: 'an object or a list of objects' }),
+    pairs(),
     'A certificate and its key, or several: each client gets the one for the name that it asks for, and the first where none is.',
   ),
   redirect: optional(redirect, 'Serves no app: leads every request to the same address with https (308).', {
@@ -58,6 +55,16 @@ const listener = z.strictObject({
 
 export const listenSchema = z.union([listener, z.array(listener).min(1, { error: 'at least one address' })], {
   error: 'an object or a list of objects',
+})
+
+export const adminSchema = z.strictObject({
+  host: optional(host(), 'The address.', { default: '127.0.0.1' }),
+  port: optional(port(), 'The port; 0 takes any free one.', { default: 8081 }),
+  tls: optional(
+    pairs(),
+    'A certificate and its key, or several, as those of "listen". Renewed files are taken while the host runs.',
+    { example: { cert: '/etc/zapp/tls/admin.pem', key: '/etc/zapp/tls/admin.key' } },
+  ),
 })
 
 export type ListenSource = z.infer<typeof listener>

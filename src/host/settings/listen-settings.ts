@@ -4,6 +4,17 @@ import type { ServeOptions } from '../serve-options.ts'
 import type { ListenSource } from './listen-schema.ts'
 import type { HostSettings } from './read-settings.ts'
 
+const ADMIN_PORT = 8081
+
+/** Where administrators reach the host; undefined where that is only the socket. What the command line names wins. */
+export function adminAddress(
+  settings: HostSettings | undefined,
+  given: ServeOptions['admin'],
+): ListenAddress | undefined {
+  if (!given && !settings?.admin) return undefined
+  return toAddress({ port: ADMIN_PORT, ...settings?.admin, ...given }, settings)
+}
+
 type Given = Pick<ServeOptions, 'host' | 'port' | 'tls'>
 
 /**

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { BYTES_PATTERN } from '../../format/bytes.ts'
 import * as v from '../../format/manifest-values.ts'
 import { ACCESS_FORMATS } from '../access-log.ts'
-import { addressSchema, listenSchema } from './listen-schema.ts'
+import { adminSchema, listenSchema } from './listen-schema.ts'
 
 const { documented, optional } = v
 
@@ -130,7 +130,7 @@ export const settingsSchema = documented(
       'Where apps are served: an address, or several. --host, --port and --tls-cert win. Listeners that are the same after SIGHUP are not touched.',
     ),
     admin: optional(
-      addressSchema(8081),
+      adminSchema,
       'Where administrators reach the host with a browser, besides the socket in its state folder. The command line wins. Read when the host starts.',
     ),
     proxies: optional(
