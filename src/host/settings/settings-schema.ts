@@ -54,7 +54,7 @@ const limits = z.strictObject({
   ),
   requestTime: optional(
     v.duration(),
-    'How long an answer may take. Then it is 504, or cut off where it has begun. It wins over the timeout of "cgi" entries.',
+    'How long an answer may take. Then it is 504, or cut off where it has begun; a worker process that does not respond at all for 5 seconds more is killed. It wins over the timeout of "cgi" entries.',
     { example: '30s' },
   ),
   restarts: optional(

@@ -49,6 +49,7 @@ const RESTARTS = { count: 5, within: 60_000 }
 
 const UNAVAILABLE = refusal(503, 'The app is not running.', { 'Retry-After': '10' })
 const UNANSWERED = refusal(502, 'The app did not answer.')
+const LATE = refusal(504, 'The app did not answer in time.')
 
 /**
  * Runs an app in processes of its own, which share nothing with the host and other apps. One that dies is started again.
@@ -124,6 +125,7 @@ export class Isolated implements Deployment {
           timeout: START_MS + (this.#health?.timeout ?? 0),
           // Where no code of the app runs in it, each program that it starts has the limit.
           memory: user && !runsInProcess(manifest) ? undefined : this.#options.limits?.memory,
+          requestTime: this.#options.limits?.requestTime,
           ...{ onLog, onError, onAccess, onReport },
           onLine: (stream, text) => onLog({ entry, stream, text }),
           onReturn: (socket, bytes, draining) => this.#options.onReturn(socket, bytes, !draining),
@@ -224,7 +226,7 @@ export class Isolated implements Deployment {
       await proxyRequest(worker, req, res)
     } catch (error) {
       this.#options.onError(error, 'passing a request on')
-      if (!res.headersSent) sendReply(UNANSWERED, req, res)
+      if (!res.headersSent) sendReply(worker.hangs ? LATE : UNANSWERED, req, res)
       else if (!res.writableEnded) res.destroy()
     } finally {
       done()
@@ -238,7 +240,7 @@ export class Isolated implements Deployment {
     socket.once('close', done)
     await proxyUpgrade(worker, req, socket, head).catch((error) => {
       this.#options.onError(error, 'passing an upgrade on')
-      socket.end(rawReply(UNANSWERED), () => socket.destroy())
+      socket.end(rawReply(worker.hangs ? LATE : UNANSWERED), () => socket.destroy())
     })
   }
 

@@ -62,7 +62,7 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly graceMs: number; readonly last?: boolean }
   /** Nothing comes on the private socket any more. */
   | { readonly type: 'end' }
-  /** Asks for how long nothing has run on its connections. */
+  /** Asks for how long nothing has run on its connections, and whether its event loop turns at all. */
   | { readonly type: 'activity' }
 
 export type FromWorker =
@@ -71,8 +71,11 @@ export type FromWorker =
   | { readonly type: 'listening' }
   /** It has answered its number of requests, and wants to be replaced. */
   | { readonly type: 'retire' }
-  /** ms in which nothing has run on the connections that it was handed; 0 while something does. */
-  | { readonly type: 'activity'; readonly idleMs: number }
+  /**
+   * ms in which nothing has run on the connections that it was handed; 0 while something does. `isDebugged`: an inspector
+   * is open, which may stop it at a breakpoint.
+   */
+  | { readonly type: 'activity'; readonly idleMs: number; readonly isDebugged?: boolean }
   /** The last of its connections has gone. */
   | { readonly type: 'drained' }
   /** It ends then. */

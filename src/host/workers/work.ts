@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import type { Server as PrivateServer } from 'node:http'
+import { url as inspectorUrl } from 'node:inspector'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -161,7 +162,7 @@ class Worker {
         this.#drain(message.graceMs, message.last === true)
         break
       case 'activity':
-        void this.#say({ type: 'activity', idleMs: this.#held.idleMs })
+        void this.#say({ type: 'activity', idleMs: this.#held.idleMs, isDebugged: inspectorUrl() !== undefined })
         break
       case 'end':
         this.#private.close()

@@ -17,6 +17,7 @@ import type { SystemUser } from '../users/system-user.ts'
 import { HandOver, type Lost } from './hand-over.ts'
 import type { Launch } from './launch.ts'
 import { type FromWorker, type Report, type ToWorker, unpackRecord } from './messages.ts'
+import { Pulse } from './pulse.ts'
 import { readFromWorker } from './read-message.ts'
 
 export interface WorkerSpec {
@@ -31,6 +32,8 @@ export interface WorkerSpec {
   readonly timeout: number
   /** Resident bytes above which it is replaced. */
   readonly memory?: number | undefined
+  /** ms until a request must have its answer. One that hangs for longer is killed. */
+  readonly requestTime?: number | undefined
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
   /** Of programs that it started. */
   readonly onLog: (line: LogLine) => void
@@ -47,6 +50,8 @@ export interface WorkerSpec {
 const DRAIN_MS = 30_000
 /** For a worker to end after the grace that it was given. */
 const ENDING_MS = 2000
+/** On top of the limit for requests: what it did at a stretch may end, and it answers them with 504 itself. */
+const HANGING_MS = 5000
 /** What a worker may have printed after it said that it failed. */
 const FAILED_MS = 2000
 
@@ -74,6 +79,7 @@ export class WorkerProcess implements Supervised, Upstream {
   #isGone = false
   readonly #drained: Promise<void>
   readonly #memory: MemoryLimit | undefined
+  #pulse: Pulse | undefined
   #isWorn = false
   #asking = 0
   #onAsked = () => {}
@@ -140,6 +146,11 @@ export class WorkerProcess implements Supervised, Upstream {
 
   get pid(): number | undefined {
     return this.#process.pid
+  }
+
+  /** It was killed because it did not respond any more. */
+  get hangs(): boolean {
+    return this.#pulse?.isLost ?? false
   }
 
   /** Connections that wait to be handed over, and requests on its private socket. */
@@ -221,6 +232,16 @@ export class WorkerProcess implements Supervised, Upstream {
     return new MemoryLimit(this.#process, { limit: memory, name, onExcess })
   }
 
+  #watchPulse(): Pulse | undefined {
+    const { requestTime, name, onError } = this.#spec
+    if (requestTime === undefined) return undefined
+    return new Pulse({
+      ...{ process: this.#process, name, bound: requestTime + HANGING_MS },
+      ask: () => this.#say({ type: 'activity' }),
+      onHang: (error) => onError(error, 'its event loop'),
+    })
+  }
+
   get #child(): ChildProcess {
     return this.#process.child
   }
@@ -263,6 +284,9 @@ export class WorkerProcess implements Supervised, Upstream {
   #told(message: FromWorker, handle: Socket | undefined): void {
     const { app, onLog, onError, onAccess, onReport, onReturn } = this.#spec
     switch (message.type) {
+      case 'activity':
+        this.#pulse?.heard(message.isDebugged === true)
+        break
       case 'return':
         if (handle) onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
         break
@@ -312,6 +336,7 @@ export class WorkerProcess implements Supervised, Upstream {
         throw fail('ENTRY_LOAD', name, { module: name, reason: 'its socket is not where it must be' })
       }
       this.state = 'ready'
+      this.#pulse = this.#watchPulse()
       return
     }
     if (typeof answer === 'object' && answer.type === 'failed' && answer.findings[0]) {

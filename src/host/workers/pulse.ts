@@ -1,0 +1,67 @@
+import { fail, type ZappError } from '../../errors.ts'
+import type { OwnProcess } from '../../runtimes/own-process.ts'
+import { isStopped } from './is-stopped.ts'
+
+export interface PulseOptions {
+  readonly process: OwnProcess
+  /** What messages call the app. */
+  readonly name: string
+  /** ms in which the process must answer. */
+  readonly bound: number
+  /** Sends the question, whose answer is {@link Pulse.heard}. */
+  readonly ask: () => void
+  /** Told once, before the process is killed: PROCESS_HANGS. */
+  readonly onHang: (error: ZappError) => void
+}
+
+/** Looks are counted, not time: while this process or the whole machine stood still, nobody could have answered. */
+const LOOKS = 5
+
+/**
+ * Kills a process whose event loop does not turn any more, in an endless loop say. Nothing in it could notice: its own
+ * timers need the same loop.
+ *
+ *     asked ── answers ──▶ asked again at the next look
+ *       └── does not, at so many looks ── somebody debugs it ──▶ looks count anew
+ *                                       └── nobody does ───────▶ killed
+ */
+export class Pulse {
+  /** It was killed for that. */
+  isLost = false
+  readonly #options: PulseOptions
+  #isAsked = false
+  #isDebugged = false
+  #silent = 0
+
+  constructor(options: PulseOptions) {
+    this.#options = options
+    const looking = setInterval(() => void this.#look(), options.bound / LOOKS).unref()
+    void options.process.ended.then(() => clearInterval(looking))
+  }
+
+  /** @param isDebugged it may stand at a breakpoint from now on */
+  heard(isDebugged: boolean): void {
+    this.#isAsked = false
+    this.#isDebugged = isDebugged
+    this.#silent = 0
+  }
+
+  async #look(): Promise<void> {
+    const { process, ask } = this.#options
+    if (!this.#isAsked) {
+      this.#isAsked = true
+      ask()
+    } else if (this.#isDebugged || process.pid === undefined || (await isStopped(process.pid))) {
+      this.#silent = 0
+    } else if (++this.#silent === LOOKS && this.#isAsked) {
+      this.#kill()
+    }
+  }
+
+  #kill(): void {
+    const { process, name, bound, onHang } = this.#options
+    this.isLost = true
+    onHang(fail('PROCESS_HANGS', name, { name, pid: process.pid ?? 0, seconds: bound / 1000 }))
+    void process.stop(0)
+  }
+}
