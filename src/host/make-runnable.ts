@@ -48,5 +48,5 @@ export function makeRunnable(
     const finding = warning('IDLE_PROCESSES', '', { name, processes: [...processes.keys()] })
     events.emit({ type: 'warned', app: id, name, finding })
   }
-  return { deployment, commands: storedCommands(stored, common) }
+  return { deployment, commands: storedCommands(stored, { ...common, limits }) }
 }

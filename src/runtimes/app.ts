@@ -243,7 +243,7 @@ function isUnanswered(error: unknown): error is ZappError {
   return error instanceof ZappError && UNANSWERED.has(error.code)
 }
 
-const UNANSWERED: ReadonlySet<string> = new Set(['ENTRY_ANSWER', 'ENTRY_TIMEOUT', 'ENTRY_BUSY'])
+const UNANSWERED: ReadonlySet<string> = new Set(['ENTRY_ANSWER', 'ENTRY_TIMEOUT', 'ENTRY_BUSY', 'MEMORY_EXCEEDED'])
 
 /** How a request ends that failed, where it can still be answered. */
 function failureOf(error: unknown): { status: number; headers: readonly Header[] } {

@@ -1,13 +1,23 @@
 import { fail, type ZappError } from '../errors.ts'
 import { mebibytes } from '../format/bytes.ts'
-import type { OwnProcess } from './own-process.ts'
 import { residentMemory } from './resident-memory.ts'
+
+/** A process that leads a group. */
+export interface Limited {
+  readonly pid: number | undefined
+  /** Resolves when it has ended. */
+  readonly ended: Promise<unknown>
+  /** Ends it, without SIGTERM before. */
+  stop(termMs: 0): unknown
+}
 
 export interface MemoryLimitOptions {
   /** Bytes. */
   readonly limit: number
   /** What messages call the process. */
   readonly name: string
+  /** What becomes of it above the limit. Default: it is replaced. */
+  readonly fate?: string
   /** Told what was measured and what becomes of the process: MEMORY_EXCEEDED. */
   readonly onExcess: (error: ZappError) => void
 }
@@ -24,16 +34,16 @@ const HARD = 2
  *        └───────────┴─────────── above twice the limit ──────────────────────────────────▶
  */
 export class MemoryLimit {
-  /** Resolves when the process is to be replaced. */
+  /** Resolves when the process is above the limit: to be replaced, or ended. */
   readonly worn: Promise<void>
   isExceeded = false
-  readonly #process: OwnProcess
+  readonly #process: Limited
   readonly #options: MemoryLimitOptions
   #wear = () => {}
   #isKilled = false
   #bytes = 0
 
-  constructor(process: OwnProcess, options: MemoryLimitOptions) {
+  constructor(process: Limited, options: MemoryLimitOptions) {
     this.#process = process
     this.#options = options
     this.worn = new Promise((resolve) => {
@@ -58,11 +68,11 @@ export class MemoryLimit {
 
   #measured(bytes: number): void {
     this.#bytes = bytes
-    const { limit } = this.#options
+    const { limit, fate = 'it is replaced' } = this.#options
     if (bytes > HARD * limit) this.#kill(`that is over ${HARD} times as much, it is killed`)
     if (bytes <= limit || this.isExceeded) return
     this.isExceeded = true
-    this.#tell('it is replaced')
+    this.#tell(fate)
     this.#wear()
   }
 

@@ -5,8 +5,10 @@ import { dataLocation } from './cache-location.ts'
 import { fillCommand } from './command.ts'
 import { resolveConfig } from './config.ts'
 import { thisProcess } from './container.ts'
+import { heapFlags } from './heap-flags.ts'
 import { type LoadOptions, readBuildInfo, runTree } from './load.ts'
 import { checkCommandNeeds } from './needs.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import { processEnvironment } from './program-spec.ts'
 
 /** A command that can be started, by whatever means the caller has. */
@@ -21,6 +23,11 @@ export interface PreparedCommand {
   release(): Promise<void>
 }
 
+export interface CommandOptions extends Pick<LoadOptions, 'config' | 'cache' | 'data'> {
+  /** Node is told of them. */
+  readonly processLimits?: ProcessLimits | undefined
+}
+
 /**
  * Checks what a command of an app needs and makes ready where it runs: FORMAT.md §Needs, §Run tree, §Commands.
  *
@@ -32,7 +39,7 @@ export interface PreparedCommand {
 export async function prepareCommand(
   archive: Archive,
   run: readonly string[],
-  options: Pick<LoadOptions, 'config' | 'cache' | 'data'> = {},
+  options: CommandOptions = {},
 ): Promise<PreparedCommand> {
   const { manifest } = archive
   const config = await resolveConfig(manifest, options.config ?? {}, thisProcess)
@@ -42,8 +49,11 @@ export async function prepareCommand(
   const home = resolve(options.data ?? (await dataLocation(manifest.name)))
   const tree = await runTree(archive, options, async () => home)
   const entries = [...manifest.entries.values()].reverse().flatMap(({ env }) => Object.entries(env))
+  const values = { node: process.execPath, python: python?.file, data: tree.data, config: config.values }
+  const [program = '', ...args] = fillCommand(run, values)
+  const flags = run[0] === '{node}' ? heapFlags(options.processLimits ?? {}) : []
   return {
-    argv: fillCommand(run, { node: process.execPath, python: python?.file, data: tree.data, config: config.values }),
+    argv: [program, ...flags, ...args],
     cwd: tree.root,
     env: await processEnvironment(Object.fromEntries(entries), { manifest, tree, config: config.values, home }),
     release: () => tree.release(),

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
+import type { ZappError } from '../errors.ts'
 import type { Launcher } from './launcher.ts'
+import { MemoryLimit } from './memory-limit.ts'
 import { closeFar, type NamedPipes } from './named-pipes.ts'
 import { holdGroup, letGroupGo, signalGroup, signalYoungGroup } from './process-groups.ts'
 
@@ -9,6 +11,10 @@ export interface ScriptSpec {
   /** All that it gets. */
   readonly env: Readonly<Record<string, string>>
   readonly launcher: Launcher
+  /** What messages call it. */
+  readonly name: string
+  /** Resident bytes above which it is for the caller to end it: {@link ScriptProcess.exceeded}. At twice as much it is killed. */
+  readonly memory?: number | undefined
   readonly pipes: NamedPipes
   /** `pipe`: {@link ScriptProcess.input}. A number: an open file, read from its beginning. */
   readonly body: 'none' | 'pipe' | number
@@ -41,6 +47,8 @@ export class ScriptProcess {
   readonly whole: Promise<Exit>
   /** Resolves when nothing of it is left, and its pipes can be used again. */
   readonly gone: Promise<void>
+  /** Resolves when it holds more memory than it may: MEMORY_EXCEEDED. */
+  readonly exceeded: Promise<ZappError>
   readonly #launcher: Launcher
   #pid: number | undefined
   readonly #last: string[] = []
@@ -49,10 +57,11 @@ export class ScriptProcess {
   #kill: NodeJS.Timeout | undefined
   #settle = (_: Exit) => {}
   #leave = () => {}
+  #over = () => {}
   #givenUp = false
 
   /** @throws what keeps it from being started, where that shows at once */
-  constructor({ file, cwd, env, launcher, pipes, body, onLine }: ScriptSpec) {
+  constructor({ file, cwd, env, launcher, name, memory, pipes, body, onLine }: ScriptSpec) {
     const { near, far } = pipes.open(body === 'pipe')
     let isFarOpen = true
     const hasStarted = () => {
@@ -79,6 +88,13 @@ export class ScriptProcess {
         else resolve()
       }
     })
+    const ended = new Promise<void>((resolve) => {
+      this.#over = resolve
+    })
+    let onExcess = (_: ZappError) => {}
+    this.exceeded = new Promise((resolve) => {
+      onExcess = resolve
+    })
     this.output.once('close', () => this.#closed())
     const [input, ...outputs] = far
     const [path, ...others] = pipes.paths
@@ -97,6 +113,8 @@ export class ScriptProcess {
             hasStarted()
             this.#pid = pid
             holdGroup(pid)
+            const limited = { pid, ended, stop: () => this.#signal('SIGKILL') }
+            if (memory !== undefined) new MemoryLimit(limited, { limit: memory, name, fate: 'it is ended', onExcess })
             if (this.#kill !== undefined) this.#signal('SIGTERM')
           },
           exited: (code, signal) => {
@@ -136,6 +154,7 @@ export class ScriptProcess {
 
   #exited(exit: Exit): void {
     this.#exit = exit
+    this.#over()
     this.input?.destroy()
     clearTimeout(this.#kill)
     clearTimeout(this.#timer)

@@ -13,6 +13,7 @@ import { createLauncher } from './launcher.ts'
 import { NamedPipes } from './named-pipes.ts'
 import type { MountedRequest } from './place.ts'
 import { privateFolder } from './private-folder.ts'
+import type { ProcessLimits } from './process-limits.ts'
 import { relayAnswer } from './relay-answer.ts'
 import { hasBody, isHostField } from './request-head.ts'
 import type { Outcome, RunningEntry } from './running-entry.ts'
@@ -26,6 +27,7 @@ export interface CgiContext {
   readonly tree: RunTree
   /** What every process of the app sees: FORMAT.md §Needs. */
   readonly env: Readonly<Record<string, string>>
+  readonly limits: ProcessLimits
   /** Told every line that a script prints on its standard error. */
   readonly onLine: (text: string) => void
 }
@@ -48,6 +50,7 @@ const MAX_SPOOLED = 2 ** 30
  */
 export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<RunningEntry> {
   const { manifest, files, tree, env, onLine } = context
+  const { memory } = context.limits
   const { name, timeout, concurrency } = entry
   const find = createScriptTable(entry, files)
   const place = { root: tree.root, documentRoot: join(tree.root, publicFolder(manifest)) }
@@ -87,6 +90,7 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
       const kind = body ? body.file.fd : hasBody(req) ? 'pipe' : 'none'
       process = new ScriptProcess({
         ...{ file, cwd: dirname(file), env: { ...env, ...meta }, launcher, pipes: slot, body: kind, onLine },
+        ...{ name: script.path, memory },
       })
     } catch (error) {
       turns.give(slot)
@@ -145,14 +149,19 @@ export async function startCgi(entry: CgiEntry, context: CgiContext): Promise<Ru
         reject(fail('ENTRY_TIMEOUT', script.path, { entry: name, timeout }))
       }, timeout)
     })
+    const exceeded = process.exceeded.then((error) => {
+      process.end()
+      throw error
+    })
     process.gone.finally(() => clearTimeout(timer)).catch(() => {})
     late.catch(() => {})
+    exceeded.catch(() => {})
     const left = () => {
       if (!res.writableFinished) process.end()
     }
     res.once('close', left)
     try {
-      const head = await Promise.race([relayAnswer(process, res), late])
+      const head = await Promise.race([relayAnswer(process, res), late, exceeded])
       return head?.local === undefined ? undefined : { location: head.local }
     } catch (error) {
       if (error instanceof ZappError) throw error

@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { ZappError } from '../../src/errors.ts'
+import { tmpDir } from '../helpers/tmp.ts'
 import { entry, folderOf, type Served, settingsFile, start } from './helper.ts'
 import { parseResponse, sendRaw } from './raw.ts'
 
@@ -116,5 +118,46 @@ describe('a worker of Node above its limit of memory', () => {
       .toContainEqual(expect.stringContaining('killed'))
     await expect.poll(async () => (await served.say('')).pid, PATIENCE).not.toBe(pid)
     expect(await waits).not.toContain('answered late')
+  })
+})
+
+describe('a CGI script above its limit of memory', () => {
+  it('is ended: 503, and the log has the figure; others are answered', { timeout: 60_000 }, async () => {
+    const script = (code: string) => `#!${process.execPath}\n${code}\n`
+    const manifest = { entry: { type: 'cgi', dir: 'bin', timeout: '1h' }, executable: ['bin/large', 'bin/small'] }
+    const served = await serves(manifest, {
+      'bin/large': script('const held = Buffer.alloc(250 * 2 ** 20, 1); setInterval(() => held, 1000)'),
+      'bin/small': script(`console.log('Content-Type: application/json\\n\\n{"pid":' + process.pid + '}')`),
+    })
+    expect((await served.get('/a/large')).status).toBe(503)
+    expect(excesses(served)[0]?.args).toMatchObject({ name: 'bin/large', limit: 200, fate: 'it is ended' })
+    expect((await served.say('small')).pid).not.toBe(0)
+  })
+})
+
+describe('a background process above its limit of memory', () => {
+  it('ends, then it is started again; Node is told of the limit', { timeout: 60_000 }, async () => {
+    const marker = join(await tmpDir(), 'marker')
+    /* The first one alone holds something. It ends in its own way. */
+    const WORK = `
+      process.on('SIGTERM', () => { console.log('ended by itself'); process.exit() })
+      console.log('heap ' + require('node:v8').getHeapStatistics().heap_size_limit / 2 ** 20 + ' of ' + process.pid)
+      let held
+      try {
+        require('node:fs').writeFileSync(${JSON.stringify(marker)}, '', { flag: 'wx' })
+        held = Buffer.alloc(250 * 2 ** 20, 1)
+      } catch {}
+      setInterval(() => held, 1000)`
+    const manifest = { ...entry, processes: { work: { run: ['{node}', 'work.js'] } } }
+    const served = await serves(manifest, { 'app.cjs': NODE, 'work.js': WORK })
+    const lines = () => served.events.flatMap((event) => (event.type === 'log' ? [event.line.text] : []))
+    const heaps = () => lines().flatMap((text) => /^heap (\d+).* of (\d+)$/.exec(text)?.slice(1).map(Number) ?? [])
+    await expect.poll(heaps, PATIENCE).toHaveLength(4)
+    const [heap, first, , second] = heaps()
+    expect(heap).toBeLessThan(600)
+    expect(lines()).toContain('ended by itself')
+    expect(excesses(served)).toMatchObject([{ args: { name: 'work', pid: first, limit: 200, fate: 'it is ended' } }])
+    await expect.poll(() => served.host.app('a').pids).toContain(second)
+    expect(served.host.app('a').pids).not.toContain(first)
   })
 })

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fail } from '../../errors.ts'
+import { fail, type ZappError } from '../../errors.ts'
 import type { Manifest, Process } from '../../format/manifest-types.ts'
 import { withDeathSignal } from '../../runtimes/death-signal.ts'
 import type { LogLine } from '../../runtimes/load.ts'
+import { MemoryLimit } from '../../runtimes/memory-limit.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
 import type { PreparedCommand } from '../../runtimes/prepare-command.ts'
+import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
 import { workerPlace } from '../../runtimes/worker-environment.ts'
 import { withDeadline } from '../deadline.ts'
@@ -20,6 +22,8 @@ export interface CommandsOptions {
   readonly data: string | undefined
   /** Whose processes they are. Default: the host's own user. */
   readonly user?: SystemUser | undefined
+  /** Of background processes. A migration may need what it needs: to end it half-way would be worse. */
+  readonly limits?: ProcessLimits | undefined
   readonly onLog: (line: LogLine) => void
   readonly onError: (error: unknown, where: string) => void
 }
@@ -97,8 +101,8 @@ class StoredCommands implements Commands {
 
   /** Resolves when it was stopped. */
   async #keep(one: Process): Promise<void> {
-    const command = await this.#prepare(one.run)
-    const start: Start = (name, prepared) => this.#start(name, prepared)
+    const command = await this.#prepare(one.run, this.#options.limits)
+    const start: Start = (name, prepared) => this.#startLimited(name, prepared)
     try {
       const { signal } = this.#stopping
       if (one.every !== undefined) return await this.#everySoOften(one, one.every, command)
@@ -126,27 +130,40 @@ class StoredCommands implements Commands {
     for (let next = performance.now() + every; ; next = Math.max(next + every, performance.now())) {
       await sleep(next - performance.now(), undefined, { signal }).catch(() => {})
       if (signal.aborted) return
-      const process = await this.#start(name, command)
+      const process = await this.#startLimited(name, command)
       const how = await process.ended
       if (!signal.aborted && process.child.exitCode !== 0) this.#options.onError(new Error(how), `process ${name}`)
     }
   }
 
-  async #prepare(run: readonly string[]): Promise<Ready> {
+  async #prepare(run: readonly string[], processLimits?: ProcessLimits): Promise<Ready> {
     const { config, cache, data, user } = this.#options
-    if (user) return this.#prepareAs(user, run)
+    if (user) return this.#prepareAs(user, run, processLimits)
     const { prepareCommand } = await import('../../runtimes/prepare-command.ts')
-    return prepareCommand(await this.#stored.archive(), run, { config, cache, ...(data === undefined ? {} : { data }) })
+    const place = { config, cache, ...(data === undefined ? {} : { data }) }
+    return prepareCommand(await this.#stored.archive(), run, { ...place, processLimits })
   }
 
-  async #prepareAs(user: SystemUser, run: readonly string[]): Promise<Ready> {
+  async #prepareAs(user: SystemUser, run: readonly string[], processLimits?: ProcessLimits): Promise<Ready> {
     const { manifest, file } = this.#stored
     const { config } = this.#options
     const { userPlace } = await import('../users/user-place.ts')
     const { release, ...place } = await userPlace(user, { ...this.#options, name: manifest.name, file })
     const { env } = await workerPlace(manifest, config, place.data)
-    const message = { type: 'command', run, config, file: place.file, cache: place.cache, data: place.data } as const
+    const found = { file: place.file, cache: place.cache, data: place.data }
+    const message = { type: 'command', run, config, processLimits, ...found } as const
     return { argv: [process.execPath, WORKER], cwd: '/', env, message, release }
+  }
+
+  /** Two of a kind at once might do the same work twice: it ends before the next one starts. */
+  async #startLimited(name: string, command: Ready): Promise<OwnProcess> {
+    const started = await this.#start(name, command)
+    const { limits: { memory } = {}, onError } = this.#options
+    if (memory === undefined) return started
+    const onExcess = (error: ZappError) => onError(error, `process ${name}`)
+    const limit = new MemoryLimit(started, { limit: memory, name, fate: 'it is ended', onExcess })
+    void limit.worn.then(() => started.stop())
+    return started
   }
 
   async #start(name: string, { argv, cwd, env, message }: Ready): Promise<OwnProcess> {

@@ -49,7 +49,7 @@ const restarts = z.strictObject({
 const limits = z.strictObject({
   memory: optional(
     text(BYTES_PATTERN, 'an amount of memory like "512M" or "2G" (units: K, M, G)'),
-    'Resident memory of each worker process, or program, together with what it started. One that holds more is replaced: the next one first, then it finishes what it has begun; at twice as much it is killed. Node is told of it, too.',
+    'Resident memory of each worker process, program, CGI script or background process, together with what it started. A worker or program that holds more is replaced: the next one first, then it finishes what it has begun; a script or background process is ended. At twice as much each is killed. Node is told of it, too.',
     { example: '512M' },
   ),
   requestTime: optional(

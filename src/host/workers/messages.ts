@@ -43,6 +43,7 @@ export interface CommandMessage {
   readonly config: Readonly<Record<string, string>>
   readonly cache: string
   readonly data: string
+  readonly processLimits?: ProcessLimits | undefined
 }
 
 export type ToWorker =
