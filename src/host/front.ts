@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { judgeRequestPath } from '../mount/request-path.ts'
 import type { AccessRecord } from './access-log.ts'
 import type { Deployment } from './deployment.ts'
+import type { AddressLimit } from './front/address-limit.ts'
 import { peerOf, type Trust } from './front/client.ts'
 import type { ListenAddress } from './front/listen-address.ts'
 import type { Listener } from './front/listener.ts'
@@ -34,6 +35,8 @@ export interface FrontOptions {
    * and for what a proxy says of a client.
    */
   readonly trust?: Trust
+  /** Default: an address may have as many connections as it likes. */
+  readonly limit?: AddressLimit
   /** There is one app, and hardly ever another; addresses are set once. */
   readonly single?: boolean
   readonly onCertificate?: (news: CertificateNews) => void
@@ -51,6 +54,8 @@ export interface Route {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** RFC 6585 §4. */
+const TOO_MANY = refusal(429, 'Your address has too many connections.', { 'Retry-After': '10' })
 const MISDIRECTED = refusal(421, 'This connection is for another host.')
 
 /**
@@ -93,6 +98,9 @@ export class Front {
     })
     this.#redirects = new Redirects(options.log)
     this.#listeners = new Listeners({
+      admits: (socket) => options.limit?.admit(socket) ?? true,
+      // A handshake would cost more than whoever asks for it has a right to.
+      onExcess: (socket, isSecure) => this.#here.refuse(socket.on('error', ignore), isSecure ? undefined : TOO_MANY),
       onPlain: (socket) => {
         if (options.trust?.(peerOf(socket))) this.#here.adopt(socket, NOTHING)
         else this.#arrive(socket, NOTHING, false)

@@ -7,7 +7,8 @@ import { Apps } from './apps.ts'
 import { checkConfigNames } from './config.ts'
 import { Events } from './events.ts'
 import { findAnswer, STARTING } from './find-answer.ts'
-import { trustIn } from './front/client.ts'
+import { AddressLimit } from './front/address-limit.ts'
+import { type Trust, trustIn } from './front/client.ts'
 import { isLoopback, urlOfAddress } from './front/listen-address.ts'
 import { Front } from './front.ts'
 import type { Host } from './host.ts'
@@ -20,6 +21,7 @@ import { RunningHost } from './running-host.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { CurrentSettings } from './settings/current-settings.ts'
 import { adminAddress, listenAddresses } from './settings/listen-settings.ts'
+import type { HostSettings } from './settings/read-settings.ts'
 import type { CertificateNews } from './tls/certificates.ts'
 import { sharedUser } from './users/shared-user.ts'
 
@@ -52,7 +54,9 @@ export async function serve(options: ServeOptions): Promise<Host> {
   const warn = (finding: Finding) => events.emit({ type: 'warned', app: '', name: '', finding })
   const inbox = await Inbox.open(options.apps, { settings, watch, onError })
   const cache = await cacheLocation({ cache: options.cache })
-  let trust = trustIn(settings.now?.proxies ?? [])
+  let trust: Trust | undefined
+  const limit = new AddressLimit()
+  useAddresses(settings.now)
   const { store, state, release } = await openState(options.state, cache)
   const stopping = new AbortController()
   const logs = new HostLogs(events)
@@ -92,6 +96,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     // A process that accepted connections itself would not know whom to trust, and could not be told to stop.
     single: inbox.isAlone && options.settings === undefined,
     trust: (address) => trust?.(address) ?? false,
+    limit,
     find: (path, method, name) =>
       phase === 'reading' ? STARTING : findAnswer(apps, settings.hostOf(name), path, method, isLocal()),
     namesOf: (host) => settings.namesOf(host),
@@ -125,13 +130,18 @@ export async function serve(options: ServeOptions): Promise<Host> {
     if (finding) warn(finding)
   }
 
+  function useAddresses({ proxies = [], perAddress }: Partial<HostSettings> = {}): void {
+    trust = trustIn(proxies)
+    limit.use(perAddress, proxies)
+  }
+
   async function reload(): Promise<void> {
     if (options.settings === undefined) return
     try {
       const next = await settings.readAgain()
       await front.listen(listenAddresses(next, options), () => logs.use(next, options.accessLog))
       for (const { deployment } of apps.slots.routes) deployment?.connections?.logAs(logs.format)
-      trust = trustIn(next?.proxies ?? [])
+      useAddresses(next)
       settings.use(next)
       front.claim(apps.slots.routes)
     } catch (failure) {

@@ -31,6 +31,8 @@ class Connections:
         self.territory = Territory()
         #: Takes a connection, and what was read of it, that was handed over.
         self.hand_back: Callable[[socket.socket, bytes], None] = lambda sock, data: sock.close()
+        #: Told of a connection that has ended here.
+        self.on_closed: Callable[[socket.socket], None] = lambda sock: None
         #: Connections that were handed over go back as soon as nothing runs on them.
         self.gives_back = False
         #: Seconds that a request may wait for a thread; 0: any number.
@@ -59,6 +61,7 @@ class Connections:
         except OSError:
             # It has gone already.
             sock.close()
+            self.on_closed(sock)
             return
         self.all[connection.descriptor] = connection
         # Mostly the request is there already, and often all of it was read by others.
@@ -309,3 +312,4 @@ class Connections:
         if self.all.pop(connection.descriptor, None) is not None:
             self._poller.remove(connection.descriptor)
             connection.socket.close()
+            self.on_closed(connection.socket)

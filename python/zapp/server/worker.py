@@ -70,6 +70,8 @@ class _Worker:
         self._server = Server(self._responder, options.threads)
         self._log = HostLog(channel.say)
         self._has_host = False
+        #: Of connections that the host counts: the number by which it is told that one has ended.
+        self._places: dict[socket.socket, int] = {}
         many = options.threads > 1
         self._front = Origin("localhost", "80", multithread=many, multiprocess=True, is_trusted=True)
         self._handed = Origin("", "", multithread=many, multiprocess=True, is_handed_over=True)
@@ -82,6 +84,7 @@ class _Worker:
         channel.on_end = self._orphaned
         server.watch(channel.descriptor, channel.receive)
         server.connections.hand_back = self._give_back
+        server.connections.on_closed = self._closed
         server.on_left = lambda: channel.say({"type": "drained"})
         server.may_end = lambda: not channel.is_returning
         server.on_cut = end_for_sure
@@ -99,6 +102,8 @@ class _Worker:
     def _told(self, message: dict[str, Any], sock: Optional[socket.socket]) -> None:
         kind = message.get("type")
         if kind == "connection" and sock is not None:
+            if "place" in message:
+                self._places[sock] = message["place"]
             self._server.adopt(sock, self._handed, str(message.get("head", "")).encode("latin-1"))
         elif kind == "listen" and sock is not None:
             sock.setblocking(False)
@@ -135,7 +140,14 @@ class _Worker:
             self._server.drain(grace)
 
     def _give_back(self, sock: socket.socket, data: bytes) -> None:
-        self._channel.give_back(sock, {"type": "return", "head": data.decode("latin-1")})
+        message: dict[str, Any] = {"type": "return", "head": data.decode("latin-1")}
+        if sock in self._places:
+            message["place"] = self._places.pop(sock)
+        self._channel.give_back(sock, message)
+
+    def _closed(self, sock: socket.socket) -> None:
+        if sock in self._places:
+            self._channel.say({"type": "ended", "places": [self._places.pop(sock)]})
 
     def _orphaned(self) -> None:
         self._server.unwatch(self._channel.descriptor)

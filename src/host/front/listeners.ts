@@ -9,6 +9,10 @@ import { type ListenAddress, placeOfAddress, type Redirect } from './listen-addr
 import { Listener } from './listener.ts'
 
 export interface ListenersOptions {
+  /** Whether a client may have one more. */
+  admits(socket: Socket): boolean
+  /** A connection that is not admitted. */
+  onExcess(socket: Socket, isSecure: boolean): void
   /** A connection of a listener for apps. */
   onPlain(socket: Socket): void
   onSecure(socket: TLSSocket, secured: Secured): void
@@ -129,7 +133,8 @@ export class Listeners {
 
   #accept(socket: Socket, listener: Listener): void {
     const { redirect, tls } = listener.address
-    if (tls) this.#tls.get(listener)?.take(socket)
+    if (!this.#options.admits(socket)) this.#options.onExcess(socket, tls !== undefined)
+    else if (tls) this.#tls.get(listener)?.take(socket)
     else if (redirect) this.#options.onRedirect(socket, redirect)
     else this.#options.onPlain(socket)
   }

@@ -116,10 +116,11 @@ export class RequestServer {
     socket.resume()
   }
 
-  /** Answers and ends a connection, whatever its request was. */
-  refuse(socket: Socket, reply: Reply): void {
-    socket.once('close', this.#log.unread(socket, reply.status))
-    endWith(socket, reply)
+  /** Ends a connection, whatever its request was, with an answer or without. */
+  refuse(socket: Socket, reply: Reply | undefined): void {
+    socket.once('close', this.#log.unread(socket, reply?.status ?? 0))
+    if (reply) endWith(socket, reply)
+    else socket.destroy()
   }
 
   /** Resolves when the last connection has ended or left. Running requests go on, what is idle ends. */

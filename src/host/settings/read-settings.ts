@@ -41,7 +41,7 @@ type Rule = Pick<Broken, 'code' | 'at' | 'target' | 'expected' | 'got'>
 /** As R20 of FORMAT.md; timers hold no more than 24 days. */
 const MAX_DURATION_MS = 7 * 24 * 3600 * 1000
 
-function brokenRules({ apps = {}, hosts = {}, proxies = [], listen = {} }: SettingsSource): Rule[] {
+function brokenRules({ apps = {}, hosts = {}, proxies = [], perAddress, listen = {} }: SettingsSource): Rule[] {
   const durations = Object.entries(apps).flatMap(([app, { limits: { requestTime, restarts } = {} }]) => {
     const at = ['apps', app, 'limits']
     return [
@@ -53,11 +53,10 @@ function brokenRules({ apps = {}, hosts = {}, proxies = [], listen = {} }: Setti
     if (got === undefined || parseDuration(got)! <= MAX_DURATION_MS) return []
     return [{ code: 'MANIFEST_VALUE', at, target: 'value', expected: 'at most 7 days', got }]
   })
-  const strangers = proxies.flatMap((got, index): Rule[] => {
-    const expected = 'an address or a network like "10.0.0.0/8"'
-    if (parseNetwork(got)) return []
-    return [{ code: 'MANIFEST_VALUE', at: ['proxies', index], target: 'value', expected, got }]
-  })
+  const strangers = [
+    ...brokenNetworks(['proxies'], proxies),
+    ...brokenNetworks(['perAddress', 'except'], perAddress?.except ?? []),
+  ]
   const secrets = Object.entries(apps).flatMap(([app, { secrets = {}, config = {} }]) =>
     Object.entries(secrets).flatMap(([name, { env, file }]): Rule[] => {
       const at = ['apps', app, 'secrets', name]
@@ -83,6 +82,13 @@ function brokenRules({ apps = {}, hosts = {}, proxies = [], listen = {} }: Setti
     }),
   )
   return [...tooLong, ...strangers, ...secrets, ...aliases, ...brokenListeners(listen)]
+}
+
+function brokenNetworks(at: readonly string[], networks: readonly string[]): Rule[] {
+  const expected = 'an address or a network like "10.0.0.0/8"'
+  return networks.flatMap((got, index): Rule[] =>
+    parseNetwork(got) ? [] : [{ code: 'MANIFEST_VALUE', at: [...at, index], target: 'value', expected, got }],
+  )
 }
 
 function brokenListeners(listen: NonNullable<SettingsSource['listen']>): Rule[] {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { BYTES_PATTERN } from '../../format/bytes.ts'
 import * as v from '../../format/manifest-values.ts'
 import { ACCESS_FORMATS } from '../access-log.ts'
+import { LOOPBACK } from '../front/address-limit.ts'
 import { adminSchema, listenSchema } from './listen-schema.ts'
 
 const { documented, optional } = v
@@ -17,6 +18,7 @@ const mountPath = () =>
   text(/^(?:\/|(?:\/[A-Za-z0-9._~-]+)+)$/, '"/" or a path like "/shop", without a slash at the end')
 const hostName = () =>
   text(/^(?:[a-z0-9](?:[a-z0-9-]{0,62})(?:\.[a-z0-9-]{1,63})*)$/, 'a host name in lower case, without a port')
+const networkText = () => z.string().min(1, { error: 'an address or a network' })
 const configValue = () => z.union([z.string(), z.int(), z.boolean()], { error: 'text, a whole number, true or false' })
 
 /** A number of workers, of threads: the manifest's own bounds. */
@@ -93,6 +95,17 @@ const app = z.strictObject({
   ),
 })
 
+const perAddress = z.strictObject({
+  connections: documented(
+    v.count(100_000),
+    'How many connections it may have at once, in the host and in the processes of apps; IPv6 by networks of 64 bits. One more is answered 429, and over TLS closed.',
+    { example: 100 },
+  ),
+  except: optional(z.array(networkText()), 'Addresses and networks that may have any number.', {
+    default: [...LOOPBACK],
+  }),
+})
+
 const accessFormats = [...ACCESS_FORMATS, 'off'] as const
 
 const accessLog = z.strictObject({
@@ -134,9 +147,13 @@ export const settingsSchema = documented(
       'Where administrators reach the host with a browser, besides the socket in its state folder. The command line wins. Read when the host starts.',
     ),
     proxies: optional(
-      z.array(z.string().min(1, { error: 'an address or a network' })),
+      z.array(networkText()),
       'Addresses and networks of the proxies in front, which may say who the client is: X-Forwarded-For, X-Forwarded-Proto, X-Request-Id. Nobody else may. Connections that were open before SIGHUP stay what they were.',
       { example: ['127.0.0.1', '10.0.0.0/8'] },
+    ),
+    perAddress: optional(
+      perAddress,
+      'What one address of a client may have. "proxies" may have any number. Without it nothing is counted.',
     ),
     hosts: optional(
       z.record(

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { BoundHandle } from '../front/bind.ts'
+import { type Place, placeOf } from '../front/place.ts'
 
 /** The other end of an IPC channel: a child, or for a child its parent. */
 export type Peer = Pick<ChildProcess, 'connected'> & {
@@ -41,15 +42,20 @@ const REFUSED_MS = 50
 export class HandOver {
   readonly #peer: Peer
   readonly #type: string
+  readonly #onGive: (place: Place) => void
   readonly #waiting: (Passed | Shared)[] = []
   #sent: Passed | Shared | undefined
   #open = true
   #onIdle = () => {}
 
-  /** @param type of the messages */
-  constructor(peer: Peer, type: 'connection' | 'return') {
+  /**
+   * @param type of the messages
+   * @param onGive told of each that is counted, before the other end has it; it is told again where it is sent again
+   */
+  constructor(peer: Peer, type: 'connection' | 'return', onGive: (place: Place) => void = () => {}) {
     this.#peer = peer
     this.#type = type
+    this.#onGive = onGive
     peer.on('internalMessage', ({ cmd }) => {
       if (cmd === 'NODE_HANDLE_ACK') this.#confirmed()
       if (cmd === 'NODE_HANDLE_NACK') this.#refused()
@@ -112,9 +118,17 @@ export class HandOver {
     // Where it cannot be sent the channel is at its end: close() follows.
     const send = (message: object, handle: unknown) =>
       this.#peer.send?.(message, handle as Socket, { keepOpen: true }, () => {})
-    // JSON holds one character for each byte.
-    if (isConnection(next)) send({ type: this.#type, head: next.bytes.toString('latin1') }, next.socket)
+    // JSON holds one character for each byte, and nothing of a place that is undefined.
+    if (isConnection(next))
+      send({ type: this.#type, head: next.bytes.toString('latin1'), place: this.#place(next) }, next.socket)
     else send({ type: 'listen' }, next.handle)
+  }
+
+  #place({ socket }: Passed): number | undefined {
+    const place = placeOf(socket)
+    place?.give(this)
+    if (place) this.#onGive(place)
+    return place?.id
   }
 
   #confirmed(): void {

@@ -48,8 +48,11 @@ export interface CommandMessage {
 
 export type ToWorker =
   | StartMessage
-  /** With a socket. `head`: what was read of it, one character for each byte. */
-  | { readonly type: 'connection'; readonly head: string }
+  /**
+   * With a socket. `head`: what was read of it, one character for each byte. `place`: the host counts it, and is told by this
+   * number when it has `ended`.
+   */
+  | { readonly type: 'connection'; readonly head: string; readonly place?: number }
   /** Which requests on its connections are the worker's own. */
   | { readonly type: 'territory'; readonly territory: Territory }
   /** How requests are logged from now on; until then they are counted only. */
@@ -82,7 +85,9 @@ export type FromWorker =
   /** It ends then. */
   | { readonly type: 'failed'; readonly findings: readonly Finding[] }
   /** With a socket, as `connection`. */
-  | { readonly type: 'return'; readonly head: string }
+  | { readonly type: 'return'; readonly head: string; readonly place?: number }
+  /** Connections that it was handed, and has not returned. */
+  | { readonly type: 'ended'; readonly places: readonly number[] }
   | ({ readonly type: 'report' } & Report)
   /** The same of a worker that leaves it to the host to count and write. `texts`: what records name by its index, because in many of them it is the same. */
   | { readonly type: 'access'; readonly texts: readonly string[]; readonly records: readonly SentRecord[] }

@@ -14,6 +14,7 @@ const SHAPES: Readonly<Record<FromWorker['type'], Readonly<Record<string, (value
   activity: { idleMs: Number.isFinite },
   failed: { findings: (value) => Array.isArray(value) && value.every(isObject) },
   return: { head: isText },
+  ended: { places: Array.isArray },
   report: { counts: isCounts, lines: isText, lost: Number.isFinite },
   access: {
     texts: (value) => Array.isArray(value) && value.every(isText),

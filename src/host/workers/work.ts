@@ -10,6 +10,7 @@ import { judgeRequestPath } from '../../mount/request-path.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
 import { type AccessFormat, type AccessRecord, formatAccess } from '../access-log.ts'
 import { limitConnections } from '../front/descriptors.ts'
+import { Place } from '../front/place.ts'
 import { RequestServer } from '../front/request-server.ts'
 import { HOST_HONOURS } from '../honours.ts'
 import { Tally } from '../metrics.ts'
@@ -93,6 +94,8 @@ class Worker {
   #tally: Tally | undefined
   readonly #lines = new Lines(MAX_WAITING)
   #reporting: Promise<void> | undefined
+  /** Connections of which the host has not been told yet that they ended. */
+  #endedPlaces: number[] = []
   #territory: Territory | undefined
   #draining: Promise<void> | undefined
   #done = () => {}
@@ -147,7 +150,9 @@ class Worker {
   #told(message: ToWorker, handle: Socket | undefined): void {
     switch (message.type) {
       case 'connection':
-        if (handle) this.#held.adopt(handle, Buffer.from(message.head, 'latin1'))
+        if (!handle) break
+        if (message.place !== undefined) new Place(message.place, (id) => this.#ended(id)).take(handle)
+        this.#held.adopt(handle, Buffer.from(message.head, 'latin1'))
         break
       case 'listen':
         this.#accepting.listen(handle, () => void this.#say({ type: 'listening' }))
@@ -167,6 +172,13 @@ class Worker {
       case 'end':
         this.#private.close()
     }
+  }
+
+  /** Those that end together are told of together. */
+  #ended(place: number): void {
+    this.#endedPlaces.push(place)
+    if (this.#endedPlaces.length > 1) return
+    setImmediate(() => void this.#say({ type: 'ended', places: this.#endedPlaces.splice(0) }))
   }
 
   /** What cannot be judged is: it is refused where everything is refused. */

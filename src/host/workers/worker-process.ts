@@ -12,6 +12,7 @@ import type { Target, Upstream } from '../../runtimes/upstream.ts'
 import type { AccessFormat, AccessRecord } from '../access-log.ts'
 import { LONGEST_MS } from '../deadline.ts'
 import type { BoundHandle } from '../front/bind.ts'
+import type { Place } from '../front/place.ts'
 import type { Territory } from '../territory.ts'
 import type { SystemUser } from '../users/system-user.ts'
 import { HandOver, type Lost } from './hand-over.ts'
@@ -74,6 +75,8 @@ export class WorkerProcess implements Supervised, Upstream {
   readonly #socket: string
   readonly #process: OwnProcess
   readonly #connections: HandOver
+  /** Of connections that it has, and that are counted. By id. */
+  readonly #places = new Map<number, Place>()
   /** Told what it says, and at its end undefined. */
   readonly #listeners = new Set<(message: FromWorker | undefined) => void>()
   #isGone = false
@@ -117,7 +120,7 @@ export class WorkerProcess implements Supervised, Upstream {
       third: 'ipc',
       onLine: spec.onLine,
     })
-    this.#connections = new HandOver(this.#child, 'connection')
+    this.#connections = new HandOver(this.#child, 'connection', (place) => this.#places.set(place.id, place))
     this.#child.on('message', (message, handle) => this.#hear(message, handle as Socket | undefined))
     // A message that could not be sent any more. That it is gone is told by what follows.
     this.#child.on('error', () => {})
@@ -288,7 +291,12 @@ export class WorkerProcess implements Supervised, Upstream {
         this.#pulse?.heard(message.isDebugged === true)
         break
       case 'return':
-        if (handle) onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
+        if (!handle) break
+        this.#takePlace(message.place)?.take(handle)
+        onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
+        break
+      case 'ended':
+        for (const id of message.places) this.#takePlace(id)?.end()
         break
       case 'access':
         for (const record of message.records) onAccess(unpackRecord(record, message.texts, app))
@@ -309,7 +317,16 @@ export class WorkerProcess implements Supervised, Upstream {
     this.state = 'ended'
     // One that has lost its channel can be told nothing any more.
     this.#process.signal('SIGKILL')
+    for (const place of this.#places.values()) place.end()
+    this.#places.clear()
     this.#spec.onLost(this.#connections.close())
+  }
+
+  /** Of a connection that is not its any more. */
+  #takePlace(id: number | undefined): Place | undefined {
+    const place = this.#places.get(id ?? 0)
+    if (place) this.#places.delete(place.id)
+    return place
   }
 
   async #ready(signal: AbortSignal | undefined): Promise<void> {
