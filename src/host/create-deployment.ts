@@ -16,7 +16,7 @@ export type Beginning = 'awake' | 'asleep' | 'checked'
 
 export interface DeploymentOptions
   extends InProcessOptions,
-    Pick<IsolatedOptions, 'app' | 'accessLog' | 'user' | 'onReport' | 'onRestart'> {
+    Pick<IsolatedOptions, 'app' | 'accessLog' | 'user' | 'onReport'> {
   /** ms after which it sleeps; where there is anything that could. Default: never. */
   readonly idle?: number | undefined
   /** Default: awake. */

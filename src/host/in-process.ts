@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { fail } from '../errors.ts'
+import { fail, type ZappError } from '../errors.ts'
 import type { Health, Manifest } from '../format/manifest-types.ts'
 import type { App, LogLine } from '../runtimes/load.ts'
 import { withDeadline } from './deadline.ts'
-import type { Deployment } from './deployment.ts'
+import { Deaths } from './deaths.ts'
+import type { Deployment, Faltering } from './deployment.ts'
 import { HOST_HONOURS } from './honours.ts'
 import type { StoredApp } from './prepare.ts'
 import type { AppLimits } from './settings/app-settings.ts'
@@ -24,6 +25,8 @@ export interface InProcessOptions {
   readonly earlier?: readonly string[]
   readonly onError: (error: unknown, where: string) => void
   readonly onLog: (line: LogLine) => void
+  /** A program took the place of one that ended, or had to go. */
+  readonly onRestart: () => void
 }
 
 /** Ample for connecting to a database; an app that waits for ever must not keep the others waiting. */
@@ -36,12 +39,13 @@ const START_MS = 30_000
 export class InProcess implements Deployment {
   readonly manifest: Manifest
   readonly digest: string
-  readonly died: Promise<undefined>
+  readonly died: Promise<ZappError | undefined>
+  readonly faltered: Promise<Faltering>
   readonly pids: readonly number[] = []
   readonly #stored: StoredApp
   readonly #options: InProcessOptions
   #app: App | undefined
-  #ended = () => {}
+  readonly #deaths: Deaths
   #stopped: Promise<void> | undefined
 
   constructor(stored: StoredApp, options: InProcessOptions) {
@@ -49,9 +53,9 @@ export class InProcess implements Deployment {
     this.digest = stored.digest
     this.#stored = stored
     this.#options = options
-    this.died = new Promise((resolve) => {
-      this.#ended = () => resolve(undefined)
-    })
+    this.#deaths = new Deaths(stored.manifest.name, options.limits)
+    this.died = this.#deaths.died
+    this.faltered = this.#deaths.faltered
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -67,6 +71,13 @@ export class InProcess implements Deployment {
       earlier,
       processLimits: limits,
       workers,
+      watch: {
+        ended: (how, isDown) => this.#app && this.#deaths.add(how, isDown),
+        up: () => {
+          this.#options.onRestart()
+          this.#deaths.up()
+        },
+      },
       ...(data && { data }),
     })
     // Programs have a limit of their own within this one, and can say more about it.
@@ -102,7 +113,7 @@ export class InProcess implements Deployment {
     this.#stopped ??= (async () => {
       await closed
       await this.#stored.release()
-      this.#ended()
+      this.#deaths.stopped()
     })()
     await this.#stopped
   }

@@ -14,6 +14,7 @@ import { resolveConfig } from './config.ts'
 import { thisProcess, withPython } from './container.ts'
 import { openEarlier } from './earlier.ts'
 import { runsInProcess } from './entry-kinds.ts'
+import type { EntryWatch } from './entry-watch.ts'
 import { findConflicts, type Variables } from './environment.ts'
 import { checkInterpreters } from './interpreters.ts'
 import type { LogLine } from './log-lines.ts'
@@ -68,6 +69,7 @@ export interface HostedOptions extends LoadOptions {
   readonly workers?: Manifest['workers'] | undefined
   /** The interpreter for them, and no other. Default: that of ZAPP_PYTHON; without it, what PATH has. */
   readonly python?: string | undefined
+  readonly watch?: EntryWatch | undefined
   /** Default false. */
   readonly isWatched?: AppParts['isWatched']
 }
@@ -160,7 +162,7 @@ async function start(archive: Archive, options: Loading, found: Found): Promise<
     const workers = { ...manifest.workers, ...options.workers }
     const started = await startEntries({
       ...{ manifest: { ...manifest, workers }, files: archive.entries, tree, config, file: options.file, python },
-      ...{ dataRoot, limits, onError, onLog },
+      ...{ dataRoot, limits, onError, onLog, watch: options.watch },
     })
     const dispose = async () => {
       await started.stop()

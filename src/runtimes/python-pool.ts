@@ -1,4 +1,5 @@
 import { fail } from '../errors.ts'
+import type { ProcessWatch } from './entry-watch.ts'
 import { afterMs, PythonWorker, type PythonWorkerSpec } from './python-worker.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -9,6 +10,8 @@ export interface PythonPoolOptions {
   readonly capacity: number
   /** Told when a worker ends that nobody had asked to, or does not come up again. */
   readonly onError: (error: unknown) => void
+  /** Told the same, and when one runs again. */
+  readonly watch: ProcessWatch
 }
 
 /** What is waited for: a response or a socket. */
@@ -54,13 +57,22 @@ export class PythonPool {
   }
 
   private constructor(options: PythonPoolOptions, first: PythonWorker) {
-    const { worker, processes, onError } = options
+    const { worker, processes, onError, watch } = options
     this.#options = options
     const supervised = {
       start: (signal: AbortSignal) => PythonWorker.start(worker, signal),
-      onUp: () => this.#next(),
-      onEnded: (how: string) => onError(this.#unanswered(`${how}; it is started again`)),
-      onFailed: onError,
+      onUp: () => {
+        watch.up()
+        this.#next()
+      },
+      onEnded: (how: string) => {
+        onError(this.#unanswered(`${how}; it is started again`))
+        watch.ended(how)
+      },
+      onFailed: (error: unknown) => {
+        onError(error)
+        watch.ended((error as Error).message)
+      },
     }
     const others = Array.from({ length: processes - 1 }, () => new Supervisor<PythonWorker>(supervised))
     this.#supervisors = [new Supervisor<PythonWorker>(supervised, first), ...others]

@@ -29,6 +29,8 @@ interface Common {
   upgrade(): UpgradeListener | undefined
   /** For code that is called with a `Request` anyhow. Its URL has been aimed already. */
   readonly fetch?: FetchHandler
+  /** Of one whose processes are started again when they end: whether one runs now. */
+  readonly isUp?: () => boolean
   /** Ends what the entry has started. */
   close?(): Promise<void>
 }

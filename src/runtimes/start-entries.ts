@@ -3,6 +3,7 @@ import type { RunTree } from '../cache/cache.ts'
 import { fail, type ZappError } from '../errors.ts'
 import type { Entry, Manifest } from '../format/manifest-types.ts'
 import { isInProcess, runsInProcess } from './entry-kinds.ts'
+import type { EntryWatch, ProcessWatch } from './entry-watch.ts'
 import { claimEnvironment, type Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
 import type { ProcessLimits } from './process-limits.ts'
@@ -19,6 +20,8 @@ export interface StartOptions {
   /** Path of the archive, where worker processes may open it. */
   readonly file: string | undefined
   readonly limits: ProcessLimits
+  /** Told nothing where code of the app runs in this process: as long as that does, something answers. */
+  readonly watch?: EntryWatch | undefined
   /** The folder of the app's data folders. */
   readonly dataRoot: () => Promise<string>
   readonly onError: (error: unknown, where: string) => void
@@ -44,8 +47,18 @@ export async function startEntries(options: StartOptions): Promise<Started> {
     await Promise.all([...entries.values()].map((entry) => entry.close?.()))
     release()
   }
+  const watch: ProcessWatch = {
+    ended(how) {
+      if (!runsInProcess(manifest))
+        options.watch?.ended(
+          how,
+          [...entries.values()].every(({ isUp }) => isUp?.() === false),
+        )
+    },
+    up: () => options.watch?.up(),
+  }
   try {
-    for (const entry of manifest.entries.values()) entries.set(entry.name, await startEntry(entry, options))
+    for (const entry of manifest.entries.values()) entries.set(entry.name, await startEntry(entry, options, watch))
     return { entries, stop }
   } catch (error) {
     await stop()
@@ -54,7 +67,7 @@ export async function startEntries(options: StartOptions): Promise<Started> {
 }
 
 /** Each type is loaded where an app has it: a worker of Node needs nothing of Python and CGI. */
-async function startEntry(entry: Entry, options: StartOptions): Promise<RunningEntry> {
+async function startEntry(entry: Entry, options: StartOptions, watch: ProcessWatch): Promise<RunningEntry> {
   const { tree, dataRoot, onError, python, file, onLog } = options
   const told = (error: unknown) => onError(error, `entry ${entry.name}`)
   switch (entry.type) {
@@ -66,14 +79,14 @@ async function startEntry(entry: Entry, options: StartOptions): Promise<RunningE
       const { programSpec } = await import('./program-spec.ts')
       const { startServer } = await import('./start-server.ts')
       const spec = await programSpec(entry, { ...options, home: await dataRoot(), onError: told })
-      return startServer(spec, told)
+      return startServer(spec, told, watch)
     }
     case 'wsgi':
     case 'asgi': {
       // Refused as an unmet need.
       if (python === undefined || file === undefined) throw refusal(entry)
       const { startPython } = await import('./start-python.ts')
-      return startPython(entry, { ...options, home: await dataRoot(), python, file, onError: told })
+      return startPython(entry, { ...options, home: await dataRoot(), python, file, onError: told, watch })
     }
     case 'cgi': {
       const { processEnvironment } = await import('./program-spec.ts')

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { RunTree } from '../cache/cache.ts'
 import { fail, ZappError } from '../errors.ts'
 import type { Entry, Manifest } from '../format/manifest-types.ts'
+import type { ProcessWatch } from './entry-watch.ts'
 import type { Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
 import type { ProcessLimits } from './process-limits.ts'
@@ -26,6 +27,7 @@ export interface PythonContext {
   readonly limits: ProcessLimits
   readonly onError: (error: unknown) => void
   readonly onLog: (line: LogLine) => void
+  readonly watch: ProcessWatch
 }
 
 /** How long a worker may take to import the app where the manifest has no health check with a time of its own. */
@@ -52,6 +54,7 @@ export async function startPython(entry: PythonEntry, context: PythonContext): P
     processes: processes ?? (isAsync ? 1 : Math.min(WSGI_PROCESSES, availableParallelism())),
     capacity: isAsync ? ASGI_CAPACITY : worker.threads,
     onError: context.onError,
+    watch: context.watch,
   })
 
   function unanswered(error: unknown): unknown {

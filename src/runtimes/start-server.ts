@@ -1,4 +1,5 @@
 import { fail } from '../errors.ts'
+import type { ProcessWatch } from './entry-watch.ts'
 import { Program, type ProgramSpec } from './program.ts'
 import { proxyRequest, proxyUpgrade } from './proxy.ts'
 import type { RunningEntry } from './running-entry.ts'
@@ -9,13 +10,29 @@ import { Supervisor } from './supervisor.ts'
  * meanwhile requests are ENTRY_ANSWER.
  *
  * @param onError told when a program ends, or does not come up again
+ * @param watch told the same, and when one runs again
  * @throws ZappError ENTRY_START, SERVER_EXPOSED
  */
-export async function startServer(spec: ProgramSpec, onError: (error: unknown) => void): Promise<RunningEntry> {
+export async function startServer(
+  spec: ProgramSpec,
+  onError: (error: unknown) => void,
+  watch: ProcessWatch,
+): Promise<RunningEntry> {
   const { entry } = spec
   const start = (signal?: AbortSignal) => Program.start(spec, signal)
   const programs = new Supervisor<Program>(
-    { start, onEnded: (how) => onError(unanswered(`${how}; it is started again`)), onFailed: onError },
+    {
+      start,
+      onUp: watch.up,
+      onEnded(how) {
+        onError(unanswered(`${how}; it is started again`))
+        watch.ended(how)
+      },
+      onFailed(error) {
+        onError(error)
+        watch.ended((error as Error).message)
+      },
+    },
     await start(),
   )
 
@@ -39,6 +56,7 @@ export async function startServer(spec: ProgramSpec, onError: (error: unknown) =
   return {
     listener: (req, res) => withProgram((running) => proxyRequest(running, req, res)),
     upgrade: () => (req, socket, head) => withProgram((running) => proxyUpgrade(running, req, socket, head)),
+    isUp: () => programs.current !== undefined,
     close: () => programs.close(),
   }
 }

@@ -168,6 +168,18 @@ def application(environ, start_response):
       .toBe(false)
   })
 
+  it('is failed when its program dies again and again', async () => {
+    const { host, get } = await served(
+      { user: 'nobody', limits: { restarts: { count: 2, within: '1m' } } },
+      { entry: { type: 'server', run: ['{node}', 'app.js'] } },
+      { 'app.js': `require('node:http').createServer(() => process.exit(3)).listen(process.env.PORT)` },
+    )
+    const die = async () => (await get('/shop')) && host.app('shop')
+    await expect
+      .poll(die, { timeout: 10_000 })
+      .toMatchObject({ state: 'failed', error: { code: 'APP_DIED', args: { times: 2 } } })
+  })
+
   it('cannot lead the host to another socket', async () => {
     const code = `
       const fs = require('node:fs'); const path = require('node:path'); const net = require('node:net')

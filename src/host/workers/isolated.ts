@@ -10,13 +10,13 @@ import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
 import { Supervisor } from '../../runtimes/supervisor.ts'
 import type { AccessFormat, AccessRecord } from '../access-log.ts'
 import { withDeadline } from '../deadline.ts'
+import { Deaths } from '../deaths.ts'
 import type { Connections, Deployment, Faltering } from '../deployment.ts'
 import type { BoundHandle } from '../front/bind.ts'
 import type { StoredApp } from '../prepare.ts'
 import { rawReply, refusal, sendReply } from '../reply.ts'
 import type { AppLimits } from '../settings/app-settings.ts'
 import type { Territory } from '../territory.ts'
-import { Deaths } from './deaths.ts'
 import type { Lost } from './hand-over.ts'
 import { type LaunchOptions, prepareLaunch } from './launch.ts'
 import type { Report } from './messages.ts'
@@ -44,8 +44,6 @@ export interface IsolatedOptions extends LaunchOptions {
 const START_MS = 30_000
 /** Requests wait for as long for a process that is being started again. */
 const WAIT_MS = 5000
-/** So many deaths in so many ms: starting it again does not help. */
-const RESTARTS = { count: 5, within: 60_000 }
 
 const UNAVAILABLE = refusal(503, 'The app is not running.', { 'Retry-After': '10' })
 const UNANSWERED = refusal(502, 'The app did not answer.')
@@ -73,21 +71,15 @@ export class Isolated implements Deployment {
   #shared: BoundHandle | undefined
   #phase: 'created' | 'up' | 'failed' | 'stopping' = 'created'
   #release = async () => {}
-  #onDied: (error: ZappError | undefined) => void = () => {}
-  #onFaltered: (faltering: Faltering) => void = () => {}
 
   constructor(stored: StoredApp, options: IsolatedOptions) {
     this.manifest = stored.manifest
     this.digest = stored.digest
     this.#stored = stored
     this.#options = options
-    this.#deaths = new Deaths(options.limits?.restarts ?? RESTARTS)
-    this.died = new Promise((resolve) => {
-      this.#onDied = resolve
-    })
-    this.faltered = new Promise((resolve) => {
-      this.#onFaltered = resolve
-    })
+    this.#deaths = new Deaths(stored.manifest.name, options.limits)
+    this.died = this.#deaths.died
+    this.faltered = this.#deaths.faltered
     this.connections = {
       claim: (territory) => {
         this.#territory = territory
@@ -127,6 +119,7 @@ export class Isolated implements Deployment {
           memory: user && !runsInProcess(manifest) ? undefined : this.#options.limits?.memory,
           requestTime: this.#options.limits?.requestTime,
           ...{ onLog, onError, onAccess, onReport },
+          entries: { ended: (how, isDown) => this.#mourn(how, isDown), up },
           onLine: (stream, text) => onLog({ entry, stream, text }),
           onReturn: (socket, bytes, draining) => this.#options.onReturn(socket, bytes, !draining),
           onLost: (lost) => this.#rescue(lost),
@@ -138,14 +131,21 @@ export class Isolated implements Deployment {
       if (this.#shared) await worker.listen(this.#shared)
       return worker
     }
-    const onEnded = (how: string) => this.#mourn(`the process of ${manifest.name}: ${how}`)
+    const mourn = (how: string) => {
+      if (this.#phase === 'up') onError(new Error(how), 'the process ended')
+      this.#mourn(how, this.#ready.length === 0)
+    }
+    const onEnded = (how: string) => mourn(`the process of ${manifest.name}: ${how}`)
     const onFailed = (error: unknown) => {
       onError(error, 'starting it again')
-      this.#mourn(error instanceof Error ? error.message : String(error))
+      mourn(error instanceof Error ? error.message : String(error))
     }
-    const onUp = () => {
+    const up = () => {
       onRestart()
       this.#deaths.up()
+    }
+    const onUp = () => {
+      up()
       this.#wake()
     }
     const first = await Promise.allSettled(Array.from({ length: launcher.processes }, () => start(stopping)))
@@ -196,7 +196,7 @@ export class Isolated implements Deployment {
     await Promise.all([...stopped, ...this.#supervisors.map((one) => one.close())])
     await this.#release()
     await this.#stored.release()
-    this.#onDied(undefined)
+    this.#deaths.stopped()
   }
 
   get #health(): Health | undefined {
@@ -268,20 +268,11 @@ export class Isolated implements Deployment {
     for (const { socket, bytes } of waiting) this.#options.onReturn(socket, bytes, false)
   }
 
-  #mourn(how: string): void {
-    if (this.#phase !== 'up') return
-    const deaths = this.#deaths
-    deaths.add(this.#ready.length === 0)
-    this.#options.onError(new Error(how), 'the process ended')
-    const { name } = this.manifest
-    const { within } = this.#options.limits?.restarts ?? RESTARTS
-    const error = fail('APP_DIED', name, { name, times: deaths.count, seconds: within / 1000, reason: how })
-    if (deaths.faltersSince !== undefined) this.#onFaltered({ error, since: deaths.faltersSince })
-    if (!deaths.areTooMany) return
+  #mourn(how: string, isDown: boolean): void {
+    if (this.#phase !== 'up' || !this.#deaths.add(how, isDown)) return
     this.#phase = 'failed'
     this.#wake()
     for (const supervisor of this.#supervisors) void supervisor.close()
-    this.#onDied(error)
   }
 }
 

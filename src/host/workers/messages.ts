@@ -91,6 +91,10 @@ export type FromWorker =
   | ({ readonly type: 'report' } & Report)
   /** The same of a worker that leaves it to the host to count and write. `texts`: what records name by its index, because in many of them it is the same. */
   | { readonly type: 'access'; readonly texts: readonly string[]; readonly records: readonly SentRecord[] }
+  /** Of a process that it started for an entry: it ended, or did not come up again. `isDown`: nothing of the app is left that could answer. */
+  | { readonly type: 'entryEnded'; readonly how: string; readonly isDown: boolean }
+  /** One runs again. */
+  | { readonly type: 'entryUp' }
   | { readonly type: 'log'; readonly line: LogLine }
   | { readonly type: 'error'; readonly where: string; readonly error: SentError }
 

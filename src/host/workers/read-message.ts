@@ -20,6 +20,8 @@ const SHAPES: Readonly<Record<FromWorker['type'], Readonly<Record<string, (value
     texts: (value) => Array.isArray(value) && value.every(isText),
     records: (value) => Array.isArray(value) && value.every(Array.isArray),
   },
+  entryEnded: { how: isText, isDown: (value) => typeof value === 'boolean' },
+  entryUp: {},
   log: { line: (value) => isObject(value) && isText((value as LogLine).text) },
   error: { where: isText, error: (value) => isObject(value) && isText((value as SentError).message) },
 }

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asZappError, type Finding } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
+import type { EntryWatch } from '../../runtimes/entry-watch.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
 import { type AccessFormat, type AccessRecord, formatAccess } from '../access-log.ts'
 import { limitConnections } from '../front/descriptors.ts'
@@ -46,9 +47,13 @@ export async function work(process: NodeJS.Process): Promise<void> {
   const { file, mount, config, cache, data, earlier, limits, workers, python } = start
   const onError = (error: unknown, where: string) => void say({ type: 'error', where, error: sentError(error) })
   const onLog = (line: LogLine) => void say({ type: 'log', line })
+  const watch: EntryWatch = {
+    ended: (how, isDown) => void say({ type: 'entryEnded', how, isDown }),
+    up: () => void say({ type: 'entryUp' }),
+  }
   const options = {
     ...{ mount, config, cache, data, earlier, processLimits: limits, workers, python },
-    ...{ onError, onLog, honours: HOST_HONOURS, isWatched: true },
+    ...{ onError, onLog, honours: HOST_HONOURS, watch, isWatched: true },
   }
   const loading = loadHosted(file, options).catch((error): readonly Finding[] => asZappError(error).findings)
   const app = await Promise.race([loading, gone.then(() => undefined)])

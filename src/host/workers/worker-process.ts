@@ -3,6 +3,7 @@ import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { fail, ZappError } from '../../errors.ts'
+import type { EntryWatch } from '../../runtimes/entry-watch.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import { MemoryLimit } from '../../runtimes/memory-limit.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
@@ -38,6 +39,8 @@ export interface WorkerSpec {
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
   /** Of programs that it started. */
   readonly onLog: (line: LogLine) => void
+  /** Told of processes that it started for entries. */
+  readonly entries: EntryWatch
   readonly onError: (error: unknown, where: string) => void
   readonly onAccess: (record: AccessRecord) => void
   readonly onReport: (report: Report) => void
@@ -285,7 +288,7 @@ export class WorkerProcess implements Supervised, Upstream {
   }
 
   #told(message: FromWorker, handle: Socket | undefined): void {
-    const { app, onLog, onError, onAccess, onReport, onReturn } = this.#spec
+    const { app, entries, onLog, onError, onAccess, onReport, onReturn } = this.#spec
     switch (message.type) {
       case 'activity':
         this.#pulse?.heard(message.isDebugged === true)
@@ -303,6 +306,12 @@ export class WorkerProcess implements Supervised, Upstream {
         break
       case 'report':
         onReport(message)
+        break
+      case 'entryEnded':
+        entries.ended(message.how, message.isDown)
+        break
+      case 'entryUp':
+        entries.up()
         break
       case 'log':
         onLog(message.line)
