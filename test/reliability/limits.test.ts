@@ -69,6 +69,8 @@ promise('R08', 'versions do not pile up', async () => {
     const { version: live } = await host.app('/app')
     for (const socket of sockets) socket.destroy()
     await until(async () => (await host.app('/app')).draining === 0, 40_000).catch(() => {})
+    // What has judged the archives ends a second after the last.
+    await msUntil(() => host.processes.length <= base, 5000)
     const filesAfter = await leastFiles(host, files - 1)
     return [
       tried(
