@@ -90,9 +90,9 @@ export class Front {
   constructor(options: FrontOptions) {
     this.#options = options
     const find: RequestServerOptions['find'] = (...asked) => this.#find(...asked)
-    this.#here = new RequestServer({ ...options, find })
+    this.#here = new RequestServer({ ...options, find, halfOpen: true })
     this.#waiting = new RequestServer({
-      ...{ ...options, find },
+      ...{ ...options, find, halfOpen: true },
       leaves: (req) => !this.#closing && this.#takesFrom(req),
       onLeave: (socket, bytes) => this.#arrive(socket, bytes, true),
     })

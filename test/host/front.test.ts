@@ -292,7 +292,7 @@ describe('what is logged', () => {
     socket.write(`GET /wait HTTP/1.1\r\n${HOST}\r\n`)
     await expect.poll(() => waiting).toHaveLength(1)
     expect(records).toEqual([])
-    socket.destroy()
+    socket.resetAndDestroy()
     await expect.poll(() => records).toMatchObject([{ target: '/wait', status: 0, aborted: true }])
     waiting = []
   })
@@ -307,7 +307,7 @@ describe('what is logged', () => {
     await expect.poll(() => waiting).toHaveLength(20)
     // Whoever answers them is told, too, also those whose turn had not come.
     const closed = Promise.all(waiting.map((res) => once(res, 'close')))
-    socket.destroy()
+    socket.resetAndDestroy()
     await closed
     await expect.poll(() => records).toHaveLength(20)
     process.off('warning', warned)

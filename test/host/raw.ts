@@ -19,9 +19,10 @@ export async function sendRaw(port: number, ...parts: readonly string[]): Promis
   return answer
 }
 
-export function open(port: number, host = '127.0.0.1'): Promise<Socket> {
+/** @param from the client's own address. Default: the system's choice */
+export function open(port: number, host = '127.0.0.1', from?: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host, noDelay: true }, () => resolve(socket))
+    const socket = connect({ port, host, noDelay: true, ...(from && { localAddress: from }) }, () => resolve(socket))
     socket.once('error', reject)
   })
 }

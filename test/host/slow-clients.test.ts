@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { AccessRecord } from '../../src/host/access-log.ts'
-import { RequestServer } from '../../src/host/front/request-server.ts'
+import { RequestServer, type RequestServerOptions } from '../../src/host/front/request-server.ts'
 import type { Patience } from '../../src/host/front/slow-clients.ts'
 import { open, parseResponse, readAll } from './raw.ts'
 
@@ -15,12 +15,17 @@ afterEach(() => {
 })
 
 /** As in a worker, with less patience: bytes a second, and ms. */
-async function serve(handle: (req: IncomingMessage, res: ServerResponse) => void, patience: Partial<Patience> = {}) {
+async function serve(
+  handle: (req: IncomingMessage, res: ServerResponse) => void,
+  patience: Partial<Patience> = {},
+  options: Partial<RequestServerOptions> = {},
+) {
   const records: AccessRecord[] = []
   const requests = new RequestServer({
     find: () => ({ app: { id: '/a', version: '1' }, deployment: { handle, upgrade: (_, socket) => socket.destroy() } }),
     log: (record) => records.push(record),
     patience: { bodyRate: 1000, bodyMs: 300, takeMs: 500, lookMs: 50, ...patience },
+    ...options,
   })
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => requests.accept(socket))
   servers.push({ listener, requests })
@@ -127,4 +132,13 @@ describe('a client that takes a response', () => {
     stalled.resume()
     expect((await rest).length).toBeLessThan(body.length)
   })
+})
+
+it('a client that sends no more, and to which nothing is sent, is taken for gone', async () => {
+  const { port, records } = await serve(() => {}, { halfOpenMs: 200 }, { halfOpen: true })
+  const socket = await open(port)
+  const answer = readAll(socket)
+  socket.end('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  expect(await answer).toBe('')
+  await expect.poll(() => records).toMatchObject([{ status: 0, aborted: true }])
 })

@@ -24,6 +24,11 @@ export interface RequestServerOptions {
   readonly log: (record: AccessRecord) => void
   /** Of proxies, which may say who the client is. Default: nobody may. */
   readonly trust?: Trust | undefined
+  /**
+   * Whether a client that says it sends no more still has its answer. Default: it is taken for gone, as Node does, so that an
+   * app is told at once.
+   */
+  readonly halfOpen?: boolean
   /** With clients that are slow. */
   readonly patience?: Partial<Patience> | undefined
   /** Whether a request is for somebody else. Its connection then goes to {@link onLeave}, and all that was read with it. */
@@ -64,6 +69,7 @@ export class RequestServer {
   readonly #log: RequestLog
   readonly #connections = new Map<Duplex, ServedConnection>()
   readonly #slow: SlowClients
+  readonly #halfOpenMs: number
   readonly #leaving = new WeakSet<IncomingMessage>()
   #lastEnd = performance.now()
   #phase: 'open' | 'leaving' | 'closing' = 'open'
@@ -72,8 +78,10 @@ export class RequestServer {
   constructor(options: RequestServerOptions) {
     this.#options = options
     this.#log = new RequestLog(options.log)
+    const patience = { ...PATIENCE, ...options.patience }
+    this.#halfOpenMs = patience.halfOpenMs
     this.#slow = new SlowClients(
-      { ...PATIENCE, ...options.patience },
+      patience,
       () => this.#connections.values(),
       (socket) => this.#notARequest(TOO_SLOW, socket),
     )
@@ -82,6 +90,7 @@ export class RequestServer {
     this.#server = createServer({ ...LIMITS, ...ours })
     // 0: none is dropped silently. checkRequest counts them.
     this.#server.maxHeadersCount = 0
+    Object.assign(this.#server, { httpAllowHalfOpen: options.halfOpen === true })
     this.#server.on('connection', (socket: Socket) => this.#connection(socket))
     this.#server.on('request', (req, res) => this.#request(req, res))
     this.#server.on('checkContinue', (req, res) => this.#request(req, res))
@@ -167,6 +176,7 @@ export class RequestServer {
         for (const { res } of [...connection.running]) if (res?.socket === null && !res.destroyed) res.emit('close')
         this.#forget(socket)
       })
+      if (this.#options.halfOpen) socket.once('end', () => this.#sendsNoMore(connection))
       this.#slow.watch()
     }
     if (!leaves) return
@@ -175,6 +185,16 @@ export class RequestServer {
       this.#leaving.add(req)
       return true
     })
+  }
+
+  /**
+   * It has gone, or waits for its answer; only what is sent to it can show which. Proxies and browsers that listen to a
+   * stream of events never wait like that.
+   */
+  #sendsNoMore({ socket, isProxy, running, upgraded }: ServedConnection): void {
+    if (upgraded || running.length === 0) return
+    if (isProxy || running.some(({ res }) => res && isEventStream(res))) socket.end()
+    else socket.setTimeout(this.#halfOpenMs)
   }
 
   /** Of a connection that has not been forgotten: while a request on it runs. */

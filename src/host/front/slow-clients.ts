@@ -9,6 +9,8 @@ export interface Patience {
   readonly bodyMs: number
   /** ms in which a client has to take anything of a response that is there for it. */
   readonly takeMs: number
+  /** ms in which something has to be sent to a client that sends no more; else it is taken for gone. */
+  readonly halfOpenMs: number
   /** ms between two looks. */
   readonly lookMs: number
 }
@@ -16,7 +18,13 @@ export interface Patience {
 /** As Apache's mod_reqtimeout: less is no network that anybody has, but a way to hold a server busy (S01). */
 export const BODY_RATE = 500
 
-export const PATIENCE: Patience = { bodyRate: BODY_RATE, bodyMs: 10_000, takeMs: 30_000, lookMs: 2000 }
+export const PATIENCE: Patience = {
+  bodyRate: BODY_RATE,
+  bodyMs: 10_000,
+  takeMs: 30_000,
+  halfOpenMs: 60_000,
+  lookMs: 2000,
+}
 
 /** What was seen of a connection at the last look. */
 interface Seen {
