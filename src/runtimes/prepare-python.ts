@@ -12,7 +12,7 @@ import { checkNeeds } from './needs.ts'
 import { privateFolder } from './private-folder.ts'
 import type { ProcessLimits } from './process-limits.ts'
 import { processEnvironment } from './program-spec.ts'
-import { PYTHON_LOADER, pythonArgv } from './python-worker.ts'
+import { PYTHON_LOADER, pythonArgv } from './python-command.ts'
 import { THREADS, WSGI_PROCESSES } from './start-python.ts'
 
 export interface PreparePythonOptions {

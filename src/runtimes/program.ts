@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { fail, type ZappError } from '../errors.ts'
 import { withDeathSignal } from './death-signal.ts'
 import { heapFlags } from './heap-flags.ts'
+import { Holds } from './holds.ts'
 import { findListening } from './listening.ts'
 import { MemoryLimit } from './memory-limit.ts'
 import { OwnProcess } from './own-process.ts'
@@ -61,8 +62,7 @@ export class Program implements Supervised, Upstream {
   readonly #targets: readonly Target[]
   readonly #memory: MemoryLimit | undefined
   #target: Target | undefined
-  #running = 0
-  #onIdle = () => {}
+  readonly #holds = new Holds()
 
   /**
    * Starts a program and waits until it accepts a connection.
@@ -120,22 +120,19 @@ export class Program implements Supervised, Upstream {
 
   /** Counts a piece of work, so that it is not told to end before that is done. @returns to be called once */
   hold(): () => void {
-    this.#running++
-    return () => {
-      if (--this.#running === 0) this.#onIdle()
-    }
+    return this.#holds.take()
   }
 
   /** Waits for what is held, but not for ever; then ends it. Idempotent. Resolves when it is gone. */
   async stop(termMs?: number): Promise<void> {
-    const idle = new Promise<void>((resolve) => {
-      this.#onIdle = resolve
-      if (this.#running === 0) resolve()
-    })
     const late = new AbortController()
-    await Promise.race([idle, this.ended, sleep(DRAIN_MS, undefined, { signal: late.signal }).catch(() => {})])
+    await Promise.race([
+      this.#holds.none(),
+      this.ended,
+      sleep(DRAIN_MS, undefined, { signal: late.signal }).catch(() => {}),
+    ])
     late.abort()
-    if (this.#running > 0) this.#memory?.drained()
+    if (this.#holds.count > 0) this.#memory?.drained()
     await this.#process.stop(termMs)
     await this.ended
   }

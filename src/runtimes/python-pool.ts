@@ -1,6 +1,7 @@
 import { fail } from '../errors.ts'
+import { afterMs } from './after-ms.ts'
 import type { ProcessWatch } from './entry-watch.ts'
-import { afterMs, PythonWorker, type PythonWorkerSpec } from './python-worker.ts'
+import { PythonWorker, type PythonWorkerSpec } from './python-worker.ts'
 import { Supervisor } from './supervisor.ts'
 
 export interface PythonPoolOptions {

@@ -47,13 +47,10 @@ export async function startEntries(options: StartOptions): Promise<Started> {
     await Promise.all([...entries.values()].map((entry) => entry.close?.()))
     release()
   }
+  const isDown = () => [...entries.values()].every(({ isUp }) => isUp?.() === false)
   const watch: ProcessWatch = {
     ended(how) {
-      if (!runsInProcess(manifest))
-        options.watch?.ended(
-          how,
-          [...entries.values()].every(({ isUp }) => isUp?.() === false),
-        )
+      if (!runsInProcess(manifest)) options.watch?.ended(how, isDown())
     },
     up: () => options.watch?.up(),
   }

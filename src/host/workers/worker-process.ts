@@ -2,48 +2,37 @@ import type { ChildProcess } from 'node:child_process'
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { fail, ZappError } from '../../errors.ts'
-import type { EntryWatch } from '../../runtimes/entry-watch.ts'
-import type { LogLine } from '../../runtimes/log-lines.ts'
-import { MemoryLimit } from '../../runtimes/memory-limit.ts'
+import { fail } from '../../errors.ts'
+import { Holds } from '../../runtimes/holds.ts'
 import { OwnProcess } from '../../runtimes/own-process.ts'
 import { privateFolder, removePrivateFolder, sealSocket, socketOf } from '../../runtimes/private-folder.ts'
+import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import type { Supervised } from '../../runtimes/supervisor.ts'
+import { untilReady } from '../../runtimes/until-ready.ts'
 import type { Target, Upstream } from '../../runtimes/upstream.ts'
-import type { AccessFormat, AccessRecord } from '../access-log.ts'
+import type { AccessFormat } from '../access-log.ts'
 import { LONGEST_MS } from '../deadline.ts'
 import type { BoundHandle } from '../front/bind.ts'
-import type { Place } from '../front/place.ts'
 import type { Territory } from '../territory.ts'
 import type { SystemUser } from '../users/system-user.ts'
 import { HandOver, type Lost } from './hand-over.ts'
+import { HeldPlaces } from './held-places.ts'
 import type { Launch } from './launch.ts'
-import { type FromWorker, type Report, type ToWorker, unpackRecord } from './messages.ts'
-import { Pulse } from './pulse.ts'
-import { readFromWorker } from './read-message.ts'
+import type { FromWorker } from './messages.ts'
+import { WorkerChannel } from './worker-channel.ts'
+import { WorkerLimits } from './worker-limits.ts'
+import { handOn, type WorkerNews } from './worker-news.ts'
 
-export interface WorkerSpec {
+export interface WorkerSpec extends WorkerNews {
   /** What messages call it: the app. */
   readonly name: string
-  /** As the access log calls it. */
-  readonly app: { readonly id: string; readonly version: string }
   readonly launch: (socket: string) => Launch
   /** Whose process it is. Default: the host's own user. */
   readonly user?: SystemUser | undefined
   /** ms until it has to be ready. */
   readonly timeout: number
-  /** Resident bytes above which it is replaced. */
-  readonly memory?: number | undefined
-  /** ms until a request must have its answer. One that hangs for longer is killed. */
-  readonly requestTime?: number | undefined
+  readonly limits: ProcessLimits
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
-  /** Of programs that it started. */
-  readonly onLog: (line: LogLine) => void
-  /** Told of processes that it started for entries. */
-  readonly entries: EntryWatch
-  readonly onError: (error: unknown, where: string) => void
-  readonly onAccess: (record: AccessRecord) => void
-  readonly onReport: (report: Report) => void
   /** It gives a connection back: with what was read of it, on which nothing runs. */
   readonly onReturn: (socket: Socket, bytes: Buffer, draining: boolean) => void
   /** It is gone, and had not confirmed these. */
@@ -54,10 +43,6 @@ export interface WorkerSpec {
 const DRAIN_MS = 30_000
 /** For a worker to end after the grace that it was given. */
 const ENDING_MS = 2000
-/** On top of the limit for requests: what it did at a stretch may end, and it answers them with 504 itself. */
-const HANGING_MS = 5000
-/** What a worker may have printed after it said that it failed. */
-const FAILED_MS = 2000
 
 /**
  * A process that answers for one app, on connections that are handed to it and on a private socket.
@@ -77,18 +62,13 @@ export class WorkerProcess implements Supervised, Upstream {
   readonly #spec: WorkerSpec
   readonly #socket: string
   readonly #process: OwnProcess
+  readonly #channel: WorkerChannel
   readonly #connections: HandOver
-  /** Of connections that it has, and that are counted. By id. */
-  readonly #places = new Map<number, Place>()
-  /** Told what it says, and at its end undefined. */
-  readonly #listeners = new Set<(message: FromWorker | undefined) => void>()
-  #isGone = false
+  readonly #places = new HeldPlaces()
   readonly #drained: Promise<void>
-  readonly #memory: MemoryLimit | undefined
-  #pulse: Pulse | undefined
+  readonly #limits: WorkerLimits
   #isWorn = false
-  #asking = 0
-  #onAsked = () => {}
+  readonly #asking = new Holds()
   #killAt: number = Number.POSITIVE_INFINITY
   #killTimer: NodeJS.Timeout | undefined
 
@@ -123,10 +103,11 @@ export class WorkerProcess implements Supervised, Upstream {
       third: 'ipc',
       onLine: spec.onLine,
     })
-    this.#connections = new HandOver(this.#child, 'connection', (place) => this.#places.set(place.id, place))
-    this.#child.on('message', (message, handle) => this.#hear(message, handle as Socket | undefined))
-    // A message that could not be sent any more. That it is gone is told by what follows.
-    this.#child.on('error', () => {})
+    this.#connections = new HandOver(this.#child, 'connection', (place) => this.#places.add(place))
+    this.#channel = new WorkerChannel(this.#process, {
+      onMessage: (message, handle) => this.#told(message, handle),
+      onNonsense: (error) => spec.onError(error, 'what its process says'),
+    })
     // Whichever comes first: after a kill in the middle of a message the channel's end is never told.
     this.#child.once('exit', () => this.#lost())
     this.#child.once('disconnect', () => this.#lost())
@@ -134,20 +115,20 @@ export class WorkerProcess implements Supervised, Upstream {
       this.agent.destroy()
       clearTimeout(this.#killTimer)
       await removePrivateFolder(folder)
-      this.#isGone = true
-      for (const listener of [...this.#listeners]) listener(undefined)
+      this.#channel.gone()
       return how
     })
-    this.#drained = this.#said('drained')
-    this.#memory = this.#limitMemory()
+    this.#drained = this.#channel.said('drained')
+    const ask = () => this.#channel.say({ type: 'activity' })
+    this.#limits = new WorkerLimits(this.#process, { ...spec, ask })
     this.worn = new Promise((resolve) => {
-      void this.#said('retire').then(() => this.state !== 'ended' && resolve())
-      void this.#memory?.worn.then(resolve)
+      void this.#channel.said('retire').then(() => this.state !== 'ended' && resolve())
+      void this.#limits.worn.then(resolve)
     })
     void this.worn.then(() => {
       this.#isWorn = true
     })
-    if (start) this.#say(start)
+    if (start) this.#channel.say(start)
   }
 
   get pid(): number | undefined {
@@ -156,12 +137,12 @@ export class WorkerProcess implements Supervised, Upstream {
 
   /** It was killed because it did not respond any more. */
   get hangs(): boolean {
-    return this.#pulse?.isLost ?? false
+    return this.#limits.hangs
   }
 
   /** Connections that wait to be handed over, and requests on its private socket. */
   get load(): number {
-    return this.#connections.length + this.#asking
+    return this.#connections.length + this.#asking.count
   }
 
   /** @returns false where it cannot take it; it is the caller's then */
@@ -173,30 +154,27 @@ export class WorkerProcess implements Supervised, Upstream {
   async listen(handle: BoundHandle): Promise<void> {
     if (this.state !== 'ready') return
     this.#connections.share(handle)
-    await this.#said('listening')
+    await this.#channel.said('listening')
   }
 
   tell(territory: Territory): void {
-    if (this.state === 'ready') this.#say({ type: 'territory', territory })
+    if (this.state === 'ready') this.#channel.say({ type: 'territory', territory })
   }
 
   logAs(format: AccessFormat | 'off'): void {
-    if (this.state === 'ready') this.#say({ type: 'accessLog', format })
+    if (this.state === 'ready') this.#channel.say({ type: 'accessLog', format })
   }
 
   /** ms in which nothing ran on its connections; 0 while something does. Without bound where it is gone. */
   async idleMs(): Promise<number> {
-    const told = this.#answer('activity')
-    this.#say({ type: 'activity' })
+    const told = this.#channel.answer('activity')
+    this.#channel.say({ type: 'activity' })
     return (await told)?.idleMs ?? Number.POSITIVE_INFINITY
   }
 
   /** Counts a request over the private socket, which stays open for it. @returns to be called once */
   ask(): () => void {
-    this.#asking++
-    return () => {
-      if (--this.#asking === 0) this.#onAsked()
-    }
+    return this.#asking.take()
   }
 
   /**
@@ -208,7 +186,7 @@ export class WorkerProcess implements Supervised, Upstream {
     if (this.state !== 'draining') return
     // What it was sent arrives before this message, and nothing behind it.
     const waiting = this.#connections.end()
-    this.#say({ type: 'drain', graceMs: Math.min(graceMs, LONGEST_MS), last })
+    this.#channel.say({ type: 'drain', graceMs: Math.min(graceMs, LONGEST_MS), last })
     for (const { socket, bytes } of waiting) this.#spec.onReturn(socket, bytes, true)
     await this.#drained
   }
@@ -221,103 +199,34 @@ export class WorkerProcess implements Supervised, Upstream {
       this.#killAt = killAt
       clearTimeout(this.#killTimer)
       this.#killTimer = setTimeout(() => {
-        this.#memory?.drained()
+        this.#limits.drained()
         void this.#process.stop(0)
       }, graceMs + ENDING_MS)
     }
     void this.drain(graceMs, false)
-    this.#onAsked = () => this.#say({ type: 'end' })
-    if (this.#asking === 0) this.#onAsked()
+    void this.#asking.none().then(() => this.#channel.say({ type: 'end' }))
     await this.ended
-  }
-
-  #limitMemory(): MemoryLimit | undefined {
-    const { memory, name, onError } = this.#spec
-    if (memory === undefined) return undefined
-    const onExcess = (error: ZappError) => onError(error, 'memory')
-    return new MemoryLimit(this.#process, { limit: memory, name, onExcess })
-  }
-
-  #watchPulse(): Pulse | undefined {
-    const { requestTime, name, onError } = this.#spec
-    if (requestTime === undefined) return undefined
-    return new Pulse({
-      ...{ process: this.#process, name, bound: requestTime + HANGING_MS },
-      ask: () => this.#say({ type: 'activity' }),
-      onHang: (error) => onError(error, 'its event loop'),
-    })
   }
 
   get #child(): ChildProcess {
     return this.#process.child
   }
 
-  /** Resolves when it has said so, or is gone. */
-  async #said(type: FromWorker['type']): Promise<void> {
-    await this.#answer(type)
-  }
-
-  /** The next message of a type; undefined where it is gone before. */
-  #answer<T extends FromWorker['type']>(type: T): Promise<(FromWorker & { readonly type: T }) | undefined> {
-    if (this.#isGone) return Promise.resolve(undefined)
-    return new Promise((resolve) => {
-      const look = (message: FromWorker | undefined) => {
-        if (message && message.type !== type) return
-        this.#listeners.delete(look)
-        resolve(message as (FromWorker & { readonly type: T }) | undefined)
-      }
-      this.#listeners.add(look)
-    })
-  }
-
-  #say(message: ToWorker): void {
-    if (this.#child.connected) this.#child.send(message, () => {})
-  }
-
-  /** A process that talks nonsense is ended: the app in it has the same channel. */
-  #hear(message: unknown, handle: Socket | undefined): void {
-    try {
-      const said = readFromWorker(message)
-      this.#told(said, handle)
-      for (const listener of [...this.#listeners]) listener(said)
-    } catch (error) {
-      this.#spec.onError(error, 'what its process says')
-      handle?.destroy()
-      this.#process.signal('SIGKILL')
-    }
-  }
-
   #told(message: FromWorker, handle: Socket | undefined): void {
-    const { app, entries, onLog, onError, onAccess, onReport, onReturn } = this.#spec
     switch (message.type) {
       case 'activity':
-        this.#pulse?.heard(message.isDebugged === true)
+        this.#limits.heard(message.isDebugged)
         break
       case 'return':
         if (!handle) break
-        this.#takePlace(message.place)?.take(handle)
-        onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
+        this.#places.goesBack(message.place, handle)
+        this.#spec.onReturn(handle, Buffer.from(message.head, 'latin1'), this.state !== 'ready')
         break
       case 'ended':
-        for (const id of message.places) this.#takePlace(id)?.end()
+        this.#places.ended(message.places)
         break
-      case 'access':
-        for (const record of message.records) onAccess(unpackRecord(record, message.texts, app))
-        break
-      case 'report':
-        onReport(message)
-        break
-      case 'entryEnded':
-        entries.ended(message.how, message.isDown)
-        break
-      case 'entryUp':
-        entries.up()
-        break
-      case 'log':
-        onLog(message.line)
-        break
-      case 'error':
-        onError(Object.assign(new Error(message.error.message), message.error), message.where)
+      default:
+        handOn(message, this.#spec)
     }
   }
 
@@ -326,49 +235,17 @@ export class WorkerProcess implements Supervised, Upstream {
     this.state = 'ended'
     // One that has lost its channel can be told nothing any more.
     this.#process.signal('SIGKILL')
-    for (const place of this.#places.values()) place.end()
-    this.#places.clear()
+    this.#places.close()
     this.#spec.onLost(this.#connections.close())
   }
 
-  /** Of a connection that is not its any more. */
-  #takePlace(id: number | undefined): Place | undefined {
-    const place = this.#places.get(id ?? 0)
-    if (place) this.#places.delete(place.id)
-    return place
-  }
-
   async #ready(signal: AbortSignal | undefined): Promise<void> {
-    const { timeout, name } = this.#spec
-    let giveUp = () => {}
-    const told = new Promise<FromWorker | undefined>((resolve) => {
-      void Promise.race([this.#answer('ready'), this.#answer('failed')]).then((answer) => answer && resolve(answer))
-      giveUp = () => resolve(undefined)
-      signal?.addEventListener('abort', giveUp)
-      if (signal?.aborted) giveUp()
-    })
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve(`it was not done after ${timeout / 1000} seconds`), timeout)
-    })
-    const answer = await Promise.race([told, this.ended, late]).finally(() => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', giveUp)
-    })
-    signal?.throwIfAborted()
-    if (typeof answer === 'object' && answer.type === 'ready') {
-      const { user } = this.#spec
-      if (user && !(await sealSocket(user, this.#socket))) {
-        throw fail('ENTRY_LOAD', name, { module: name, reason: 'its socket is not where it must be' })
-      }
-      this.state = 'ready'
-      this.#pulse = this.#watchPulse()
-      return
+    const { name, user, timeout } = this.#spec
+    await untilReady(this.#process, { name, timeout, signal })
+    if (user && !(await sealSocket(user, this.#socket))) {
+      throw fail('ENTRY_LOAD', name, { module: name, reason: 'its socket is not where it must be' })
     }
-    if (typeof answer === 'object' && answer.type === 'failed' && answer.findings[0]) {
-      await Promise.race([this.ended, new Promise((resolve) => setTimeout(resolve, FAILED_MS).unref())])
-      throw new ZappError(answer.findings[0], answer.findings)
-    }
-    throw fail('ENTRY_LOAD', name, { module: name, reason: String(answer) })
+    this.state = 'ready'
+    this.#limits.ready()
   }
 }
