@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
 
 /** What the host answers by itself, where no app does. */
 export interface Reply {
@@ -29,4 +30,8 @@ export function rawReply(reply: Reply): string {
   }
   const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}\r\n${fields.join('')}\r\n${reply.body}`
+}
+
+export function endWith(socket: Duplex, reply: Reply): void {
+  socket.end(rawReply(reply), () => socket.destroy())
 }

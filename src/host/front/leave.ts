@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { ServedConnection } from './served-connection.ts'
 
 /** What `http.Server` reads a connection with. */
 interface Parser {
@@ -38,4 +39,17 @@ export function requestBytes({ method, url, httpVersion, rawHeaders }: IncomingM
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`
   for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
   return Buffer.from(`${text}\r\n`, 'latin1')
+}
+
+/** Goes on when the answers that run on a connection are sent, unless it ends before; its parser is gone. */
+export function afterAnswers({ socket, running }: ServedConnection, go: () => void): void {
+  // The parser did so: an answer that the client is slow to take waits for it.
+  socket.on('drain', () => running[0]?.res?.emit('drain'))
+  const look = () => {
+    if (socket.destroyed) return
+    const last = running.at(-1)?.res
+    if (last) last.once('close', () => setImmediate(look))
+    else go()
+  }
+  look()
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { AccessRecord } from '../access-log.ts'
 import { nameOfHost } from '../host-name.ts'
-import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
+import { endWith, type Reply, refusal, sendReply } from '../reply.ts'
 import type { Redirect } from './listen-address.ts'
 import type { Answers, Found } from './request-log.ts'
 import { RequestServer } from './request-server.ts'
@@ -62,7 +62,7 @@ function fileIn(webroot: string, token: string): Answers {
       sendReply(await challengeReply(join(webroot, '.well-known/acme-challenge', token)), req, res)
     },
     upgrade(_req, socket) {
-      socket.end(rawReply(NONE), () => socket.destroy())
+      endWith(socket, NONE)
     },
   }
 }

@@ -1,17 +1,19 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { statusInstead } from '../../runtimes/answer-instead.ts'
 import type { AccessRecord } from '../access-log.ts'
 import { checkRequest } from '../check-request.ts'
-import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
+import { endWith, type Reply, sendReply } from '../reply.ts'
 import { isWebSocket, replayWithoutUpgrade, watchStatus } from '../upgrade.ts'
 import { actAs, clientBehind, isRequestId, newRequestId, peerOf, type Trust } from './client.ts'
 import { stopReading } from './connection.ts'
-import { idleOf } from './idle.ts'
-import { forget, leaveAt, requestBytes } from './leave.ts'
+import { createHttpServer } from './http-server.ts'
+import { afterAnswers, forget, leaveAt, requestBytes } from './leave.ts'
+import { replyTo, TOO_SLOW } from './parser-error.ts'
 import { type Answers, type Found, RequestLog } from './request-log.ts'
 import { type Asked, ServedConnection } from './served-connection.ts'
+import { ServedConnections } from './served-connections.ts'
 import { PATIENCE, type Patience, SlowClients } from './slow-clients.ts'
 
 export interface RequestServerOptions {
@@ -37,28 +39,6 @@ export interface RequestServerOptions {
   readonly onLeave?: (socket: Socket, bytes: Buffer) => void
 }
 
-const LIMITS = {
-  /** Bytes of request line and fields: what servers in front of us use as well. */
-  maxHeaderSize: 16 * 1024,
-  /** A head that is not complete by then is answered 408 (S01). */
-  headersTimeout: 15_000,
-  /** Off: an upload may be large and take its time. See {@link SlowClients}. */
-  requestTimeout: 0,
-  /** Longer than the 60 s of usual load balancers, so that it is never they who write into a closed connection. */
-  keepAliveTimeout: 65_000,
-} as const
-
-const TOO_SLOW = Object.assign(new Error('the body does not come'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
-
-/** What Node's parser makes of bytes that are no request; everything else is 400. */
-const PARSER_ERRORS: Readonly<Record<string, Reply>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: refusal(408, 'The request did not arrive in time.'),
-  HPE_HEADER_OVERFLOW: refusal(431, 'The header fields are larger than 16 KiB.'),
-  HPE_INVALID_METHOD: refusal(501, 'This method is not known.'),
-  HPE_INVALID_VERSION: refusal(505, 'This server speaks HTTP/1.1.'),
-  HPE_PAUSED_H2_UPGRADE: refusal(505, 'This server speaks HTTP/1.1.'),
-}
-
 /**
  * Answers what comes over connections that it is given: lets {@link checkRequest} judge each request, passes it to the
  * app whose it is, and logs it. The same in the host, for connections that stay there, and in a worker, for those it holds.
@@ -67,13 +47,12 @@ export class RequestServer {
   readonly #server: Server
   readonly #options: RequestServerOptions
   readonly #log: RequestLog
-  readonly #connections = new Map<Duplex, ServedConnection>()
+  readonly #connections = new ServedConnections()
   readonly #slow: SlowClients
   readonly #halfOpenMs: number
   readonly #leaving = new WeakSet<IncomingMessage>()
   #lastEnd = performance.now()
   #phase: 'open' | 'leaving' | 'closing' = 'open'
-  #onEmpty = () => {}
 
   constructor(options: RequestServerOptions) {
     this.#options = options
@@ -82,15 +61,10 @@ export class RequestServer {
     this.#halfOpenMs = patience.halfOpenMs
     this.#slow = new SlowClients(
       patience,
-      () => this.#connections.values(),
+      () => this.#connections,
       (socket) => this.#notARequest(TOO_SLOW, socket),
     )
-    // Host is judged with all the rest, so that its refusal is logged with all the rest.
-    const ours = { requireHostHeader: false, insecureHTTPParser: false, shouldUpgradeCallback: isWebSocket }
-    this.#server = createServer({ ...LIMITS, ...ours })
-    // 0: none is dropped silently. checkRequest counts them.
-    this.#server.maxHeadersCount = 0
-    Object.assign(this.#server, { httpAllowHalfOpen: options.halfOpen === true })
+    this.#server = createHttpServer(options.halfOpen === true)
     this.#server.on('connection', (socket: Socket) => this.#connection(socket))
     this.#server.on('request', (req, res) => this.#request(req, res))
     this.#server.on('checkContinue', (req, res) => this.#request(req, res))
@@ -104,8 +78,7 @@ export class RequestServer {
 
   /** ms in which nothing ran; 0 while something does, and while a connection is upgraded. */
   get idleMs(): number {
-    const isBusy = [...this.#connections.values()].some(({ running, upgraded }) => upgraded || running.length > 0)
-    return isBusy ? 0 : performance.now() - this.#lastEnd
+    return this.#connections.isBusy ? 0 : performance.now() - this.#lastEnd
   }
 
   /** Takes a connection that was accepted a moment ago. */
@@ -135,10 +108,10 @@ export class RequestServer {
   /** Resolves when the last connection has ended or left. Running requests go on, what is idle ends. */
   close(): Promise<void> {
     this.#phase = 'closing'
-    for (const res of this.#running()) if (!res.headersSent) res.setHeader('Connection', 'close')
-    for (const { socket, upgraded } of this.#connections.values()) if (upgraded) socket.end()
+    for (const res of this.#connections.responses) if (!res.headersSent) res.setHeader('Connection', 'close')
+    for (const { socket, upgraded } of this.#connections) if (upgraded) socket.end()
     this.#endIdle()
-    return this.#empty()
+    return this.#connections.empty()
   }
 
   /**
@@ -148,13 +121,13 @@ export class RequestServer {
   leave(): Promise<void> {
     this.#phase = 'leaving'
     this.#dismissIdle()
-    return this.#empty()
+    return this.#connections.empty()
   }
 
   /** Ends every connection: streams of events and upgraded ones in their own way, others in the middle of what they do. */
   cut(): void {
-    for (const res of this.#running()) if (isEventStream(res)) res.end()
-    for (const { socket, upgraded } of this.#connections.values()) {
+    for (const res of this.#connections.responses) if (isEventStream(res)) res.end()
+    for (const { socket, upgraded } of this.#connections) {
       if (upgraded) socket.end(() => socket.destroy())
       else socket.destroySoon()
     }
@@ -162,15 +135,15 @@ export class RequestServer {
 
   /** Ends every connection, whatever it is doing. */
   destroy(): void {
-    for (const { socket } of this.#connections.values()) socket.destroy()
+    for (const { socket } of this.#connections) socket.destroy()
   }
 
   #connection(socket: Socket): void {
     const { leaves, trust } = this.#options
     // A request that is replayed comes as a connection of its own.
-    if (!this.#connections.has(socket)) {
+    if (!this.#connections.get(socket)) {
       const connection = new ServedConnection(socket, (peer) => trust?.(peer) ?? false)
-      this.#connections.set(socket, connection)
+      this.#connections.add(connection)
       socket.once('close', () => {
         // Node does not tell pipelined responses that still wait for their turn; those who answer wait for it, too.
         for (const { res } of [...connection.running]) if (res?.socket === null && !res.destroyed) res.emit('close')
@@ -202,22 +175,9 @@ export class RequestServer {
     return this.#connections.get(socket) as ServedConnection
   }
 
-  #running(): ServerResponse[] {
-    return [...this.#connections.values()].flatMap(({ running }) => running.flatMap(({ res }) => res ?? []))
-  }
-
   #forget(socket: Socket): void {
-    this.#connections.delete(socket)
-    if (this.#connections.size > 0) return
-    this.#slow.rest()
-    this.#onEmpty()
-  }
-
-  #empty(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve
-      if (this.#connections.size === 0) resolve()
-    })
+    this.#connections.remove(socket)
+    if (this.#connections.size === 0) this.#slow.rest()
   }
 
   #request(req: IncomingMessage, res: ServerResponse): void {
@@ -309,40 +269,18 @@ export class RequestServer {
   }
 
   #endIdle(): void {
-    this.#forIdle((socket) => socket.destroy())
+    this.#connections.forIdle(this.#server, (socket) => socket.destroy())
   }
 
   #dismissIdle(): void {
-    this.#forIdle((socket) => this.#dismiss(socket, Buffer.alloc(0)))
-  }
-
-  /**
-   * What is idle, now or when the client has taken an answer that it is slow to take: of such a connection Node says that
-   * it is idle as soon as the app has written everything.
-   */
-  #forIdle(work: (socket: Socket) => void): void {
-    const all = [...this.#connections.values()]
-    // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
-    const silent = all.filter(({ isSilent }) => isSilent).map(({ socket }) => socket)
-    const sockets = all.map(({ socket }) => socket)
-    for (const socket of [...idleOf(this.#server, sockets), ...silent]) {
-      if (socket.writableLength === 0) work(socket)
-      else socket.once('drain', () => setImmediate(() => this.#forIdle(work)))
-    }
+    this.#connections.forIdle(this.#server, (socket) => this.#dismiss(socket, Buffer.alloc(0)))
   }
 
   /** A request for somebody else goes, with all that came behind it, when the answers before it are sent. */
-  #leaveWith(req: IncomingMessage, { socket, running }: ServedConnection, head: Buffer): void {
+  #leaveWith(req: IncomingMessage, connection: ServedConnection, head: Buffer): void {
+    const { socket } = connection
     const bytes = Buffer.concat([requestBytes(req), head, stopReading(socket)])
-    // The parser, which is gone, did so: an answer that the client is slow to take waits for it.
-    socket.on('drain', () => running[0]?.res?.emit('drain'))
-    const go = () => {
-      if (socket.destroyed) return
-      const last = running.at(-1)?.res
-      if (last) last.once('close', () => setImmediate(go))
-      else this.#dismiss(socket, bytes)
-    }
-    go()
+    afterAnswers(connection, () => this.#dismiss(socket, bytes))
   }
 
   #dismiss(socket: Socket, bytes: Buffer): void {
@@ -354,16 +292,10 @@ export class RequestServer {
 
   #notARequest(error: NodeJS.ErrnoException, socket: Socket): void {
     const connection = this.#connections.get(socket)
-    const nobodyIsThere = error.code === 'ECONNRESET' || !socket.writable || !connection || connection.isSilent
-    const [first, ...others] = connection?.running ?? []
-    // An answer now may only be to a request that broke off in its own body; else it would be taken for that of another.
-    const mayAnswer = !first || (others.length === 0 && !first.req.complete && !first.res?.headersSent)
-    if (nobodyIsThere || !mayAnswer) {
+    const reply = replyTo(error, socket, connection)
+    if (!reply) {
       socket.destroy()
-      return
-    }
-    const reply = PARSER_ERRORS[error.code ?? ''] ?? refusal(400, 'This is not an HTTP/1.1 request.')
-    if (first) {
+    } else if (connection?.running.length) {
       connection.refused = reply.status
       endWith(socket, reply)
     } else {
@@ -375,8 +307,4 @@ export class RequestServer {
 function isEventStream(res: ServerResponse): boolean {
   const { _header: head } = res as ServerResponse & { _header: string | null }
   return head !== null && /^content-type: *text\/event-stream\b/im.test(head)
-}
-
-function endWith(socket: Duplex, reply: Reply): void {
-  socket.end(rawReply(reply), () => socket.destroy())
 }
