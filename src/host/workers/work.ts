@@ -4,30 +4,23 @@ import type { Server as PrivateServer } from 'node:http'
 import { url as inspectorUrl } from 'node:inspector'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { asZappError, type Finding } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
 import type { EntryWatch } from '../../runtimes/entry-watch.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
-import { type AccessFormat, type AccessRecord, formatAccess } from '../access-log.ts'
 import { limitConnections } from '../front/descriptors.ts'
 import { Place } from '../front/place.ts'
 import { RequestServer } from '../front/request-server.ts'
 import { HOST_HONOURS } from '../honours.ts'
-import { Tally } from '../metrics.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
 import { HandOver, type Peer } from './hand-over.ts'
-import { Lines } from './lines.ts'
 import type { CommandMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
 import { createPrivateServer } from './private-server.ts'
+import { Reports } from './reports.ts'
 
 /** For what runs when the host is gone, or the process is told to end by somebody else. */
 const ORPHAN_MS = 2000
 const TERM_MS = 10_000
-/** Requests are told of together: a message for each would cost more than the request. */
-const REPORT_MS = 50
-/** Bytes of lines that wait for a host that is busy. What comes on top is dropped: the memory is the app's. */
-const MAX_WAITING = 4 * 1024 * 1024
 
 /**
  * A worker of the host, in a process of its own: loads one app, answers for it on connections that it is handed and on a
@@ -92,13 +85,10 @@ class Worker {
   readonly #app: App
   readonly #private: PrivateServer
   readonly #say: (message: FromWorker) => Promise<void>
+  readonly #reports: Reports
   readonly #held: RequestServer
   readonly #returns: HandOver
   readonly #accepting = createServer({ allowHalfOpen: true, noDelay: true })
-  #accessLog: AccessFormat | 'off' = 'off'
-  #tally: Tally | undefined
-  readonly #lines = new Lines(MAX_WAITING)
-  #reporting: Promise<void> | undefined
   /** Connections of which the host has not been told yet that they ended. */
   #endedPlaces: number[] = []
   #territory: Territory | undefined
@@ -116,6 +106,7 @@ class Worker {
     this.#app = app
     this.#private = asked
     this.#say = say
+    this.#reports = new Reports((report) => say({ type: 'report', ...report }))
     this.#returns = new HandOver(channel, 'return')
     const found = {
       app: { id: start.app, version: app.manifest.version },
@@ -123,7 +114,7 @@ class Worker {
     }
     this.#held = new RequestServer({
       find: () => found,
-      log: (record) => this.#log(record),
+      log: (record) => this.#reports.add(record),
       leaves: ({ method = '', url: target = '', headers }) => !this.#isOurs(method, target, headers.host),
       onLeave: (socket, bytes) => {
         if (!this.#returns.give(socket, bytes)) socket.destroy()
@@ -148,8 +139,7 @@ class Worker {
     if (!this.#channel.connected) this.#end(0)
     await this.#say({ type: 'ready' })
     await done
-    await this.#reporting
-    await this.#report()
+    await this.#reports.end()
   }
 
   #told(message: ToWorker, handle: Socket | undefined): void {
@@ -166,7 +156,7 @@ class Worker {
         this.#territory = message.territory
         break
       case 'accessLog':
-        this.#accessLog = message.format
+        this.#reports.format = message.format
         break
       case 'drain':
         this.#drain(message.graceMs, message.last === true)
@@ -220,28 +210,6 @@ class Worker {
     await privateClosed
     await this.#app.close({ graceMs: 0 })
     this.#done()
-  }
-
-  #log(record: AccessRecord): void {
-    this.#tally ??= new Tally()
-    if (record.app !== '-') this.#tally.observe(record.aborted ? { ...record, status: 0 } : record)
-    if (this.#accessLog !== 'off') this.#lines.add(formatAccess(record, this.#accessLog))
-    this.#reporting ??= this.#reportSoon()
-  }
-
-  async #reportSoon(): Promise<void> {
-    do {
-      await sleep(REPORT_MS)
-      await this.#report()
-    } while (this.#tally)
-    this.#reporting = undefined
-  }
-
-  async #report(): Promise<void> {
-    const counts = this.#tally
-    if (!counts) return
-    this.#tally = undefined
-    await this.#say({ type: 'report', counts, ...this.#lines.take() })
   }
 }
 
