@@ -31,8 +31,9 @@ const APP = { 'app.cjs': 'module.exports = (req, res) => req.on("end", () => res
 test('the host refuses what the server in Python refuses', async () => {
   const listed = execFileSync('python3', ['-c', PROGRAM], { cwd: join(ROOT, 'python'), encoding: 'utf8' })
   const rows: [number, string][] = JSON.parse(listed)
-  // Node has wider limits of its own for what stands beside chunks.
-  const common = rows.filter(([, data]) => !(data.includes('chunked') && data.length > 500))
+  // Node has wider limits of its own for what stands beside chunks, and splits the request line at any number of spaces, as
+  // RFC 9112 §3 lets it.
+  const common = rows.filter(([, data]) => !(data.includes('chunked') && data.length > 500) && !/^\w+ {2}/.test(data))
   expect(common.length).toBeGreaterThan(60)
   const { host } = await start(await folderOf({ 'ROOT.zapp': [entry, APP] }))
   const answered: string[] = []
