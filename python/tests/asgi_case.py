@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from typing import Any, Awaitable, Callable, Mapping, Optional
 from urllib.parse import unquote
@@ -12,6 +13,38 @@ from .make_zapp import Content
 from .wsgi_case import Answer, WsgiCase
 
 Message = Mapping[str, Any]
+
+#: Tells what it sees; greets on a WebSocket; keeps something in the state of its lifespan.
+ECHO = """
+import json, os
+events = []
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            kind = (await receive())["type"]
+            events.append(kind)
+            scope["state"]["pool"] = "open"
+            await send({"type": kind + ".complete"})
+            if kind == "lifespan.shutdown":
+                return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": scope["root_path"] + "|" + scope["path"]})
+        return
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    seen = {key: scope[key] for key in ("root_path", "path", "method")}
+    seen["raw_path"], seen["query"] = scope["raw_path"].decode(), scope["query_string"].decode()
+    seen["body"], seen["state"], seen["mode"] = body.decode(), dict(scope.get("state", {})), os.environ.get("ZT_MODE")
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-own", b"1")]})
+    await send({"type": "http.response.body", "body": json.dumps(seen).encode()})
+"""
+ASGI = {"entry": {"type": "asgi", "app": "zt_app:application"}}
 
 
 def http_scope(target: str, method: str = "GET", headers: Mapping[str, str] = {}, **more: Any) -> "dict[str, Any]":
@@ -73,6 +106,11 @@ async def fetch(app: Any, target: str = "/", method: str = "GET", body: bytes = 
     )
     await app(http_scope(target, method, **more), exchange.receive, exchange.send)
     return exchange.answer()
+
+
+async def seen(app: Any, target: str = "/", **more: Any) -> "dict[str, Any]":
+    found: "dict[str, Any]" = json.loads((await fetch(app, target, **more)).body)
+    return found
 
 
 class AsgiCase(WsgiCase):

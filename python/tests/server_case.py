@@ -14,6 +14,8 @@ from zapp.server.server import Server
 
 App = Callable[..., Any]
 
+CLOSE = b"Connection: close\r\n"
+
 
 def hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return reply(start_response, b"hello")
@@ -35,6 +37,20 @@ def seen(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             break
         length += len(data)
     return reply(start_response, ascii({**texts, "body": length}).encode("ascii"))
+
+
+class Body:
+    """What an app returns; tells whether it was closed."""
+
+    def __init__(self, parts: Iterator[bytes]):
+        self._parts = parts
+        self.is_closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class ServerCase(unittest.TestCase):

@@ -12,9 +12,8 @@ from unittest import mock
 from zapp.server import channel
 from zapp.server.channel import Channel
 
-from .test_commands import ENV
-from .test_entries import WSGI
-from .wsgi_case import WsgiCase
+from .command_case import ENV
+from .wsgi_case import WSGI, WsgiCase
 
 APP = "def application(environ, start_response): raise AssertionError"
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -8,28 +7,10 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
-import zapp
-
-from .test_entries import ECHO, WSGI
-from .wsgi_case import FIXTURES, WsgiCase
-
-ENV = {**os.environ, "PYTHONPATH": str(Path(zapp.__file__).parent.parent)}
-
-
-def run(*args: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-m", "zapp", *args], env=ENV, capture_output=True, text=True, timeout=60)
-
-
-@contextlib.contextmanager
-def ended(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """Ends a server, also where a test fails."""
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+from .command_case import ENV, ended, run
+from .wsgi_case import ECHO, FIXTURES, WSGI, WsgiCase
 
 
 class Commands(WsgiCase):

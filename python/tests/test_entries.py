@@ -9,21 +9,7 @@ from typing import Any
 
 import zapp
 
-from .wsgi_case import WsgiCase, call
-
-# Answers with what it sees.
-ECHO = """
-import json, os
-def application(environ, start_response):
-    keys = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD")
-    seen = {key: environ[key] for key in keys}
-    seen["file"] = __file__
-    seen["body"] = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0)).decode()
-    seen["env"] = {key: os.environ.get(key) for key in ("PAGE_SIZE", "MODE", "UPLOADS")}
-    start_response("200 OK", [("Content-Type", "application/json"), ("X-Own", "1")])
-    return [json.dumps(seen).encode()]
-"""
-WSGI = {"entry": {"type": "wsgi", "app": "zt_app:application"}}
+from .wsgi_case import ECHO, WSGI, WsgiCase, call
 
 
 def seen(app: Any, path: str = "/", **environ: Any) -> dict[str, Any]:

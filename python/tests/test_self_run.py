@@ -12,10 +12,9 @@ from typing import Any, Mapping, NamedTuple, Optional
 
 import zapp
 
+from .command_case import ended
 from .make_zapp import Content
-from .test_commands import ended
-from .test_entries import WSGI
-from .wsgi_case import WsgiCase
+from .wsgi_case import WSGI, WsgiCase
 
 PACKAGE = Path(zapp.__file__).parent
 #: What pack puts into the archive of a Python app.

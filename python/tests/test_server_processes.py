@@ -10,9 +10,8 @@ import unittest
 from typing import Optional
 from urllib.parse import urlsplit
 
-from .test_commands import ENV
-from .test_entries import WSGI
-from .wsgi_case import WsgiCase
+from .command_case import ENV
+from .wsgi_case import WSGI, WsgiCase
 
 APP = """
 import os, time

@@ -17,6 +17,20 @@ from .make_zapp import Content, make_zapp
 
 FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
 
+#: Answers with what it sees.
+ECHO = """
+import json, os
+def application(environ, start_response):
+    keys = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD")
+    seen = {key: environ[key] for key in keys}
+    seen["file"] = __file__
+    seen["body"] = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0)).decode()
+    seen["env"] = {key: os.environ.get(key) for key in ("PAGE_SIZE", "MODE", "UPLOADS")}
+    start_response("200 OK", [("Content-Type", "application/json"), ("X-Own", "1")])
+    return [json.dumps(seen).encode()]
+"""
+WSGI = {"entry": {"type": "wsgi", "app": "zt_app:application"}}
+
 
 class Answer(NamedTuple):
     status: int

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from functools import partial
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -13,26 +12,18 @@ from .asgi_wsgi import WsgiBridge
 from .errors import ZappError
 from .file_content import SMALL, WouldBlock
 from .headers import Header
-from .manifest import Manifest
-from .mount import Answer, EntryCall, Mount, Request, Response
+from .mount import Answer, EntryCall, Request, Response
+from .mounted_archive import MountedArchive
 from .python_entry import PythonEntry
 
-_log = logging.getLogger("zapp")
 
-
-class AsgiApplication:
+class AsgiApplication(MountedArchive):
     """An ASGI 3 application that answers as an archive says. Made by :func:`zapp.load_asgi`."""
 
     def __init__(
         self, archive: Archive, mount: str, entries: Mapping[str, PythonEntry], release: Callable[[], None]
     ):
-        self.manifest: Manifest = archive.manifest
-        self.mount = mount
-        self._archive = archive
-        self._entries = entries
-        self._release = release
-        self._is_closed = False
-        self._mounted = Mount(archive, self._report)
+        super().__init__(archive, mount, entries, release)
         self._lifespans = Lifespans(self._start)
         self._bridge = WsgiBridge(self.manifest.source.get("workers", {}).get("threads"))
 
@@ -52,25 +43,18 @@ class AsgiApplication:
         return next(iter(self._entries.values())).tree()
 
     def close(self) -> None:
-        """Lets go of the archive and of the environment; idempotent. Modules that were imported stay in the process."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._bridge.close()
-            self._release()
-            self._archive.close()
+        self._bridge.close()
+        super().close()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = request_of(scope, self.mount)
         answer = await self._answer(request)
         if isinstance(answer, EntryCall):
-            try:
-                app = self._entries[answer.entry].get()
-            except ZappError as error:
-                self._report(error, answer.entry)
-                answer = await _waiting(partial(self._mounted.error, 500, request._replace(may_block=True)))
-            else:
+            app = self._app(answer.entry)
+            if app is not None:
                 await self._call(app, answer, scope, receive, _adding(answer.route.headers, send))
                 return
+            answer = await _waiting(partial(self._mounted.error, 500, request._replace(may_block=True)))
         await _respond(answer, receive, send)
 
     async def _answer(self, request: Request) -> Answer:
@@ -93,11 +77,8 @@ class AsgiApplication:
             entry = self.manifest.entries[answer.entry]
             # A route leads upgrades to wsgi nowhere (R9), but an entry's else may lie under any route.
             if self._type(answer.entry) != "wsgi" and (answer.route.websocket or entry.get("websocket", False)):
-                try:
-                    app = self._entries[answer.entry].get()
-                except ZappError as error:
-                    self._report(error, answer.entry)
-                else:
+                app = self._app(answer.entry)
+                if app is not None:
                     await self._call(app, answer, scope, receive, send)
                     return
         # Closed before it was accepted, which servers tell with a 403.
@@ -117,9 +98,6 @@ class AsgiApplication:
 
     def _type(self, entry: str) -> str:
         return str(self.manifest.entries[entry]["type"])
-
-    def _report(self, error: ZappError, where: str) -> None:
-        _log.error("%s: %s %s: %s", self.manifest.name, where, error.code, error, exc_info=error.__cause__)
 
 
 async def _waiting(work: Callable[[], Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Awaitable, Callable, MutableMapping, Optional
 from urllib.parse import quote, unquote
 
 from .mount import EntryCall, Get, Request
-from .request_path import is_below, target_of
+from .request_path import is_below, target_of, whole_mount
 
 #: Of the specification. What a framework that mounts has added (its router, its parameters) is not about another app.
 _KEYS = frozenset(
@@ -29,7 +29,7 @@ def request_of(scope: Scope, mount: str) -> Request:
     root = scope.get("root_path", "").rstrip("/")
     path = scope["path"]
     full = path if is_below(path, root) else root + path
-    whole = root if root.endswith(mount) else root + mount
+    whole = whole_mount(root, mount)
     # A handshake is a GET (RFC 6455 §4.1), and nobody waits for it in a thread.
     return Request(scope.get("method", "GET"), _target(scope, root, full), _headers(scope), whole, False)
 

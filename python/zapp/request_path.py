@@ -102,6 +102,14 @@ def is_below(path: str, mount: str) -> bool:
     return path.startswith(mount) and path[len(mount) :][:1] in ("", "/")
 
 
+def whole_mount(outer: str, mount: str) -> str:
+    """
+    The mount that the container has cut off already and the one that the app was loaded with, together. Where the
+    former ends in the latter, it is the same mount, said twice.
+    """
+    return outer if outer.endswith(mount) else outer + mount
+
+
 def _decode(segment: str) -> Optional[tuple[str, bool]]:
     """Text, and whether it has one meaning only; None where every route refuses it (P5, P6)."""
     data = unquote_to_bytes(segment)

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import logging
-from typing import Any, Callable, Iterable, Mapping, Optional
+from typing import Any, Callable, Iterable, Optional
 from urllib.parse import unquote_to_bytes
 
-from .archive import Archive
-from .errors import ZappError
 from .headers import Header, add_missing
-from .manifest import Manifest
-from .mount import EntryCall, Mount, Request, Response
-from .python_entry import PythonEntry
-from .request_path import target_of
+from .mount import EntryCall, Request, Response
+from .mounted_archive import MountedArchive
+from .request_path import target_of, whole_mount
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -19,32 +15,17 @@ WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 #: Key of environ: the request-target in origin form. No client can name it, and nothing else is called that.
 RAW_TARGET = "zapp.request_target"
 
-_log = logging.getLogger("zapp")
 
-
-class Application:
+class Application(MountedArchive):
     """A WSGI application (PEP 3333) that answers as an archive says. Made by :func:`zapp.load`."""
-
-    def __init__(
-        self, archive: Archive, mount: str, entries: Mapping[str, PythonEntry], release: Callable[[], None]
-    ):
-        self.manifest: Manifest = archive.manifest
-        self.mount = mount
-        self._archive = archive
-        self._entries = entries
-        self._release = release
-        self._is_closed = False
-        self._mounted = Mount(archive, self._report)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = request_of(environ, self.mount)
         answer = self._mounted.answer(request)
         if isinstance(answer, Response):
             return _send(answer, start_response)
-        try:
-            app: WsgiApp = self._entries[answer.entry].get()
-        except ZappError as error:
-            self._report(error, answer.entry)
+        app: Optional[WsgiApp] = self._app(answer.entry)
+        if app is None:
             return _send(self._mounted.error(500, request), start_response)
         return app(_environ_of(answer, environ), _with_headers(start_response, answer.route.headers))
 
@@ -57,16 +38,6 @@ class Application:
         for entry in self._entries.values():
             entry.get()
 
-    def close(self) -> None:
-        """Lets go of the archive and of the environment; idempotent. Modules that were imported stay in the process."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._release()
-            self._archive.close()
-
-    def _report(self, error: ZappError, where: str) -> None:
-        _log.error("%s: %s %s: %s", self.manifest.name, where, error.code, error, exc_info=error.__cause__)
-
 
 def request_of(environ: Environ, mount: str) -> Request:
     """
@@ -78,22 +49,17 @@ def request_of(environ: Environ, mount: str) -> Request:
     if target is None:
         path = script + environ.get("PATH_INFO", "")
         target = target_of(path.encode("latin-1") or b"/", environ.get("QUERY_STRING", ""))
-    return Request(environ["REQUEST_METHOD"], target, lambda name: _header(environ, name), _whole_mount(script, mount))
+    whole = whole_mount(_text(script), mount) if script else mount
+    return Request(environ["REQUEST_METHOD"], target, lambda name: _header(environ, name), whole)
 
 
-def _whole_mount(script: str, mount: str) -> str:
-    """
-    The mount that the app was loaded with and the one that the container has cut off already, together. Where the
-    latter ends in the former, it is the same mount, said twice.
-    """
-    if not script:
-        return mount
+def _text(script: str) -> str:
+    """Escaped, where it is no UTF-8."""
     data = script.encode("latin-1")
     try:
-        outer = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError:
-        outer = target_of(data, "")
-    return outer if outer.endswith(mount) else outer + mount
+        return target_of(data, "")
 
 
 def _header(environ: Environ, name: str) -> Optional[str]:

@@ -5,11 +5,11 @@ import { expect, test } from 'vitest'
 import { entry, folderOf, start } from '../host/helper.ts'
 import { ROOT } from './python.ts'
 
-/* What python/tests/test_server_requests.py sends to the server in Python, sent to the host: both must refuse it, alike. */
+/* What python/tests/test_server_refusals.py sends to the server in Python, sent to the host: both must refuse it, alike. */
 
 const PROGRAM = `
 import json
-from tests.test_server_requests import REFUSED
+from tests.test_server_refusals import REFUSED
 print(json.dumps([[status, data.decode("latin-1")] for status, data in REFUSED]))
 `
 

@@ -126,7 +126,7 @@ class Server:
         """Takes over a connection of which others have read something already."""
         if self.connections.gives_back:
             # It was on its way when we were told to part with them.
-            self.connections.hand_back(sock, data)
+            self.connections.departure.take_back(sock, data)
         else:
             self.connections.open(sock, origin, data)
 

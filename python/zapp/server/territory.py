@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Tuple
 
-from ..request_path import judge_request_path
+from ..request_path import is_below, judge_request_path
 
 #: A name is compared without port and without the dot that ends a complete name.
 _PORT_OR_DOT = re.compile(r"\.?(?::[0-9]*)?\Z")
@@ -43,13 +43,9 @@ class Territory:
         if isinstance(path, int):
             return True
         decoded = path.decoded or "/"
-        if not _is_below(decoded, self.mount) or any(_is_below(decoded, other) for other in self.below):
+        if not is_below(decoded, self.mount) or any(is_below(decoded, other) for other in self.below):
             return False
         name = None if host is None else _PORT_OR_DOT.sub("", host.lower(), count=1)
         if self.hosts is not None:
             return name in self.hosts
         return name not in self.not_hosts
-
-
-def _is_below(path: str, mount: str) -> bool:
-    return path.startswith(mount) and path[len(mount) :][:1] in ("", "/")

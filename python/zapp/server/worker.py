@@ -83,8 +83,8 @@ class _Worker:
         channel.on_message = self._told
         channel.on_end = self._orphaned
         server.watch(channel.descriptor, channel.receive)
-        server.connections.hand_back = self._give_back
-        server.connections.on_closed = self._closed
+        server.connections.departure.take_back = self._give_back
+        server.connections.departure.on_closed = self._closed
         server.on_left = lambda: channel.say({"type": "drained"})
         server.may_end = lambda: not channel.is_returning
         server.on_cut = end_for_sure
