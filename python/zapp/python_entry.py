@@ -40,11 +40,13 @@ class PythonEntry:
         tree = self.tree()
         self.is_started = True
         root = os.path.join(tree, self._entry["root"]) if "root" in self._entry else tree
+        # Before the folders of the app are there: in Python 3.13 it imports modules of the standard library, and
+        # the app may have some of the same name.
+        importlib.invalidate_caches()
         # In front, as for a program that is started from its own folder.
         for folder in (os.path.join(tree, LIBRARY.rstrip("/")), root):
             if folder not in sys.path and os.path.isdir(folder):
                 sys.path.insert(0, folder)
-        importlib.invalidate_caches()
         module_name, _, path = self._entry["app"].partition(":")
         try:
             found: Any = importlib.import_module(module_name)
