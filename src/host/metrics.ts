@@ -4,7 +4,10 @@ export const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** What one app has answered since the host started. */
 export interface AppMetrics {
   readonly name: string
-  /** By version, then by class of status: `{"1.2.0": {"2xx": 10}}`; `aborted` where there was no answer. */
+  /**
+   * By version, then by class of status: `{"1.2.0": {"2xx": 10}}`; `aborted` where there was no answer. Of an app that has
+   * had more than ten, the first ones together are `older`.
+   */
   readonly requests: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** Bytes sent, heads included. */
   readonly bytes: number
@@ -61,14 +64,24 @@ export class Tally implements Counts {
   }
 }
 
-/** Counts of one app. They are added to, never set back, so that rates can be told from two readings. */
+/** More than are kept to go back to, and than can drain at once: what is older is hardly asked any more. */
+const MAX_VERSIONS = 10
+/** In place of the versions that came before those. */
+const OLDER = 'older'
+
+/** Counts of one app. Their sum is added to and never set back, so that rates can be told from two readings. */
 export class Counters {
+  /** In the order in which they came. */
   readonly #versions = new Map<string, Tally>()
+  #older: Tally | undefined
   #restarts = 0
 
   version(version: string): Tally {
-    const tally = this.#versions.get(version) ?? new Tally()
+    const known = this.#versions.get(version)
+    if (known) return known
+    const tally = new Tally()
     this.#versions.set(version, tally)
+    if (this.#versions.size > MAX_VERSIONS) this.#foldOldest()
     return tally
   }
 
@@ -78,9 +91,20 @@ export class Counters {
 
   read(name: string): AppMetrics {
     const all = new Tally()
-    for (const tally of this.#versions.values()) all.add(tally)
-    const requests = Object.fromEntries([...this.#versions].map(([version, tally]) => [version, { ...tally.requests }]))
+    const requests: Record<string, Record<string, number>> = {}
+    for (const [version, tally] of [...(this.#older ? [[OLDER, this.#older] as const] : []), ...this.#versions]) {
+      all.add(tally)
+      requests[version] = { ...tally.requests }
+    }
     const { bytes, latency, seconds } = all
     return { name, requests, bytes, latency, seconds, restarts: this.#restarts }
+  }
+
+  #foldOldest(): void {
+    const [oldest] = this.#versions
+    if (!oldest) return
+    this.#versions.delete(oldest[0])
+    this.#older ??= new Tally()
+    this.#older.add(oldest[1])
   }
 }
