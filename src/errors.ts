@@ -101,6 +101,7 @@ export const ERRORS = {
   MANIFEST_TYPE: { title: 'Wrong type', message: '{key} must be {expected}, got {got}', fix: 'Change the value.', status: 422 },
   MANIFEST_VALUE: { title: 'Value not allowed', message: '{key} must be {expected}, got {got}{hint}', fix: 'Change the value.', status: 422 },
   MANIFEST_RULE: { title: 'Keys that contradict each other', message: '{expected}, got {got}{hint} (rule {rule})', fix: 'Change it: schema/FORMAT.md, rule {rule}.', status: 422 },
+  MANIFEST_STATIC_FILES: { title: 'Too many files in static routes', message: 'static routes must reach at most {limit} files, each counted once for each route, got {got}', fix: 'Let fewer routes name the same folders.', status: 422 },
   MANIFEST_PATH: { title: 'Path that is not in the archive', message: '{key} must name an entry of the archive exactly, got {got}{hint}', fix: 'Correct the path: case and slashes count.', status: 422 },
 
   // ── Needs: checked before anything is unpacked, all reported at once ──────────────────────────────────────────

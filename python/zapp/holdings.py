@@ -10,6 +10,7 @@ from .content import checked_chunks
 from .contents import CONTENTS, SIGNATURE, check_contents, is_listed, mismatch, parse_contents
 from .entry import STORED, Entry
 from .errors import Finding, ZappError, finding
+from .files_below import FilesBelow
 from .layout import Layout
 from .limits import Limits
 from .manifest import Manifest, check_paths, parse_manifest
@@ -101,7 +102,7 @@ def _read_contents(source: Source, entries: list[Entry], held: Holdings) -> None
 
 
 def _read_manifest(source: Source, entry: Entry, limits: Limits, held: Holdings) -> None:
-    """E13 and E14."""
+    """E13 to E15."""
     if entry.size > limits.manifest_bytes:
         found = finding("MANIFEST_TOO_LARGE", MANIFEST, limit=limits.manifest_bytes, got=entry.size)
         held.findings.append(found)
@@ -113,8 +114,17 @@ def _read_manifest(source: Source, entry: Entry, limits: Limits, held: Holdings)
     held.findings += parsed.findings
     held.manifest_text = parsed.text
     if parsed.manifest is not None:
-        held.findings += check_paths(parsed, kinds(held.entries))
+        wrong_paths = check_paths(parsed, kinds(held.entries))
+        held.findings += wrong_paths or _check_static_files(parsed.manifest, held.entries, limits.static_files)
         held.manifest = parsed.manifest
+
+
+def _check_static_files(manifest: Manifest, entries: dict[str, Entry], limit: int) -> list[Finding]:
+    """E15: each of these files is a row in the table of a route, and a short manifest could ask for any number."""
+    below = FilesBelow(entry.path for entry in entries.values() if not entry.is_folder)
+    folders = (route.target for route in manifest.routes if route.kind == "static" and route.pattern.kind != "exact")
+    rows = sum(below.count(folder) for folder in folders)
+    return [finding("MANIFEST_STATIC_FILES", MANIFEST, limit=limit, got=rows)] if rows > limit else []
 
 
 def kinds(entries: dict[str, Entry]) -> Callable[[str], Optional[str]]:

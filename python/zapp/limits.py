@@ -21,6 +21,8 @@ class Limits:
     ratio_from: int = 10 * MIB
     #: Bytes of zapp.json.
     manifest_bytes: int = MIB
+    #: Files below the folders of static routes, counted once for each route.
+    static_files: int = 4 * 65_536
 
 
 DEFAULT_LIMITS = Limits()

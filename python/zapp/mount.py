@@ -8,6 +8,7 @@ from typing import Callable, Iterable, NamedTuple, Optional, Sequence, Union
 from .archive import Archive
 from .errors import ZappError
 from .file_content import FileContent
+from .files_below import FilesBelow
 from .headers import NO_STORE, NOSNIFF, Header, add_missing, encode_path, in_mount, soft_cache_control
 from .headers import with_route_headers
 from .manifest import Route
@@ -77,7 +78,8 @@ class Mount:
     def __init__(self, archive: Archive, on_error: OnError = lambda error, where: None):
         self._content = FileContent(archive)
         self._on_error = on_error
-        self._router = Router((route.pattern, _compile(archive, route)) for route in archive.manifest.routes)
+        below = FilesBelow(entry.path for entry in archive.entries.values() if not entry.is_folder)
+        self._router = Router((route.pattern, _compile(archive, below, route)) for route in archive.manifest.routes)
         self._pages = {
             status: StaticFile(archive, archive.entries[path], NO_STORE, ())
             for status, path in archive.manifest.errors.items()
@@ -179,14 +181,14 @@ def _script_name(prefix: str, mount: str) -> str:
     return in_mount(encode_path(prefix), mount)
 
 
-def _compile(archive: Archive, route: Route) -> _Compiled:
+def _compile(archive: Archive, below: FilesBelow, route: Route) -> _Compiled:
     if route.kind != "static":
         return _Compiled(route, {}, None)
     otherwise = None
     if route.else_file is not None:
         entry = archive.entries[route.else_file]
         otherwise = StaticFile(archive, entry, soft_cache_control(route.cache), route.headers)
-    return _Compiled(route, build_static_table(archive, route), otherwise)
+    return _Compiled(route, build_static_table(archive, below, route), otherwise)
 
 
 def _redirect(status: int, location: str, headers: Sequence[Header]) -> Response:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Sequence, Union
 
 from .archive import Archive
+from .files_below import FilesBelow
 from .headers import NOSNIFF, Header, cache_control, encode_path, soft_cache_control, with_route_headers
 from .manifest import Route
 from .static_file import StaticFile
@@ -23,7 +24,7 @@ StaticTable = dict[str, Union[StaticFile, FolderRedirect]]
 _WELL_KNOWN = "/.well-known/"
 
 
-def build_static_table(archive: Archive, route: Route) -> StaticTable:
+def build_static_table(archive: Archive, below: FilesBelow, route: Route) -> StaticTable:
     """
     What a static route can answer, by what its pattern leaves of the decoded path (FORMAT.md §Table). This is the
     boundary: the table is filled from the declared folder only, and a request is one look into it.
@@ -38,18 +39,15 @@ def build_static_table(archive: Archive, route: Route) -> StaticTable:
     ranks = {name: rank for rank, name in reversed(list(enumerate(archive.manifest.welcome)))}
     table: StaticTable = {}
     welcome: dict[str, tuple[int, StaticFile]] = {}
-    start = route.target + "/"
-    for entry in archive.entries.values():
-        if entry.is_folder or not entry.path.startswith(start):
-            continue
-        key = entry.path[len(route.target) :]
+    for name in below.of(route.target):
+        key = name[len(route.target) :]
         if not _is_public(prefix + key):
             continue
-        file = StaticFile(archive, entry, cache, route.headers)
+        file = StaticFile(archive, archive.entries[name], cache, route.headers)
         table[key] = file
-        folder, _, name = key.rpartition("/")
-        if name in ranks and (folder not in welcome or ranks[name] < welcome[folder][0]):
-            welcome[folder] = (ranks[name], file)
+        folder, _, last = key.rpartition("/")
+        if last in ranks and (folder not in welcome or ranks[last] < welcome[folder][0]):
+            welcome[folder] = (ranks[last], file)
     headers = with_route_headers([soft_cache_control(route.cache), NOSNIFF], route.headers)
     for folder, (_, file) in welcome.items():
         table[folder + "/"] = file

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import { type Finding, finding } from '../errors.ts'
 import { parseContents } from '../format/contents.ts'
 import { isFault } from '../format/fault.ts'
+import { FilesBelow } from '../format/files-below.ts'
 import type { Limits } from '../format/limits.ts'
 import { parseManifest } from '../format/manifest-parse.ts'
 import { checkManifestPaths } from '../format/manifest-paths.ts'
 import type { Manifest } from '../format/manifest-types.ts'
+import { checkStaticFiles } from '../format/static-files.ts'
 import type { ArchiveEntry } from './archive.ts'
 import { findingOf } from './content.ts'
 import type { ContentReader } from './content-reader.ts'
@@ -132,7 +134,12 @@ async function readManifest(
   findings.push(...parsed.findings)
   if (parsed.manifest === undefined) return { manifestText: parsed.text }
 
-  findings.push(...checkManifestPaths(parsed.manifest, kindsOf(entries), entries.keys(), parsed))
+  const wrongPaths = checkManifestPaths(parsed.manifest, kindsOf(entries), entries.keys(), parsed)
+  findings.push(...wrongPaths)
+  if (wrongPaths.length === 0) {
+    const files = [...entries.values()].filter(({ kind }) => kind === 'file').map(({ path }) => path)
+    findings.push(...checkStaticFiles(parsed.manifest, new FilesBelow(files), limits.staticFiles))
+  }
   return { manifest: parsed.manifest, manifestText: parsed.text }
 }
 

@@ -15,6 +15,8 @@ export interface Limits {
   readonly ratioFrom: number
   /** Bytes of zapp.json (MANIFEST_TOO_LARGE). */
   readonly manifestBytes: number
+  /** Files below the folders of static routes, counted once for each route (MANIFEST_STATIC_FILES). */
+  readonly staticFiles: number
 }
 
 const MIB = 2 ** 20
@@ -31,6 +33,8 @@ export const DEFAULT_LIMITS: Limits = {
   ratioFrom: 10 * MIB,
   // A manifest with 1,000 routes is about 100 KiB.
   manifestBytes: MIB,
+  // Four routes to everything that an archive can hold; about 80 MB of memory once it is mounted.
+  staticFiles: 4 * 65_536,
 }
 
 /** The limits of a caller with the defaults for the rest. `undefined`, as plain JavaScript may pass it, is no limit of its own. */

@@ -1,5 +1,6 @@
 import type { Archive } from '../archive/archive.ts'
 import { fail } from '../errors.ts'
+import { FilesBelow } from '../format/files-below.ts'
 import type { Route } from '../format/manifest-types.ts'
 import { createMatcher, type Match, type Pattern } from '../format/pattern.ts'
 import { type Header, NOSNIFF, softCacheControl, withRouteHeaders } from './headers.ts'
@@ -19,6 +20,8 @@ export type Router = (path: string) => Match<CompiledRoute> | undefined
 
 /** @throws ZappError ENTRY_RUNTIME for a route to an entry that is not in `entries`. */
 export async function createRouter(archive: Archive, entries: ReadonlySet<string>): Promise<Router> {
+  const files = [...archive.entries.values()].filter(({ kind }) => kind === 'file').map(({ path }) => path)
+  const below = new FilesBelow(files)
   const rows: [Pattern, CompiledRoute][] = []
   for (const route of archive.manifest.routes) rows.push([route.pattern, await compile(route)])
   return createMatcher(rows)
@@ -34,7 +37,12 @@ export async function createRouter(archive: Archive, entries: ReadonlySet<string
       }
       case 'static': {
         const otherwise = target.else && { otherwise: compileElse(route, target.else) }
-        return { kind: 'static', route, table: await buildStaticTable(archive, route, target.path), ...otherwise }
+        return {
+          kind: 'static',
+          route,
+          table: await buildStaticTable(archive, below, route, target.path),
+          ...otherwise,
+        }
       }
     }
   }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Archive, ArchiveEntry } from '../archive/archive.ts'
+import type { Archive } from '../archive/archive.ts'
+import type { FilesBelow } from '../format/files-below.ts'
 import type { Route } from '../format/manifest-types.ts'
 import { cacheControl, encodePath, type Header, NOSNIFF, softCacheControl, withRouteHeaders } from './headers.ts'
 import { type FileRule, StaticFile } from './static-file.ts'
@@ -23,7 +24,12 @@ export interface FolderRedirect {
 const PORTION = 2048
 
 /** @param path the file of an exact pattern, else the folder; it exists and is neither ZAPP-INF nor the manifest (R21, R22). */
-export async function buildStaticTable(archive: Archive, route: Route, path: string): Promise<StaticTable> {
+export async function buildStaticTable(
+  archive: Archive,
+  below: FilesBelow,
+  route: Route,
+  path: string,
+): Promise<StaticTable> {
   const rule: FileRule = { cache: cacheControl(route.cache), headers: route.headers }
   const { pattern } = route
   if (pattern.kind === 'exact') {
@@ -33,13 +39,14 @@ export async function buildStaticTable(archive: Archive, route: Route, path: str
   const table = new Map<string, StaticFile | FolderRedirect>()
   const welcome = new Map<string, { readonly rank: number; readonly file: StaticFile }>()
   const prefix = pattern.kind === 'prefix' ? pattern.prefix : ''
-  for (const [key, entry] of filesBelow(archive, path)) {
+  for (const name of below.of(path)) {
+    const key = name.slice(path.length)
     if (!isPublic(prefix + key)) continue
-    const file = new StaticFile(archive, entry, rule)
+    const file = new StaticFile(archive, archive.entries.get(name)!, rule)
     table.set(key, file)
     if (table.size % PORTION === 0) await setImmediate()
-    const [folder, name] = splitName(key)
-    const rank = archive.manifest.welcome.indexOf(name)
+    const [folder, last] = splitName(key)
+    const rank = archive.manifest.welcome.indexOf(last)
     if (rank !== -1 && rank < (welcome.get(folder)?.rank ?? Number.POSITIVE_INFINITY)) {
       welcome.set(folder, { rank, file })
     }
@@ -58,13 +65,6 @@ export async function buildStaticTable(archive: Archive, route: Route, path: str
  */
 function isPublic(url: string): boolean {
   return !url.replace(/^\/\.well-known(?=\/)/, '').includes('/.')
-}
-
-function* filesBelow(archive: Archive, folder: string): Generator<[key: string, entry: ArchiveEntry]> {
-  const start = `${folder}/`
-  for (const entry of archive.entries.values()) {
-    if (entry.kind === 'file' && entry.path.startsWith(start)) yield [entry.path.slice(folder.length), entry]
-  }
 }
 
 function splitName(key: string): [folder: string, name: string] {

@@ -2,9 +2,12 @@ import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, posix, resolve } from 'node:path'
 import { compareNames } from '../archive/name-order.ts'
 import { type Finding, fail, throwIfErrors } from '../errors.ts'
+import { FilesBelow } from '../format/files-below.ts'
+import { DEFAULT_LIMITS } from '../format/limits.ts'
 import { type ParsedManifest, parseManifest } from '../format/manifest-parse.ts'
 import { checkManifestPaths } from '../format/manifest-paths.ts'
 import type { Manifest } from '../format/manifest-types.ts'
+import { checkStaticFiles } from '../format/static-files.ts'
 import { detectProject } from './detect.ts'
 import { IgnoreRules } from './ignore.ts'
 import { type OwnFiles, ownFiles } from './own-files.ts'
@@ -276,5 +279,7 @@ function manifestPaths(
   const fileNames = new Set(files.map(({ path }) => path))
   const folderNames = new Set(folders)
   const has = (path: string) => (fileNames.has(path) ? 'file' : folderNames.has(`${path}/`) ? 'dir' : undefined)
-  return checkManifestPaths(manifest, has, [...fileNames, ...folderNames], { locate })
+  const wrongPaths = checkManifestPaths(manifest, has, [...fileNames, ...folderNames], { locate })
+  if (wrongPaths.length > 0) return wrongPaths
+  return checkStaticFiles(manifest, new FilesBelow(fileNames), DEFAULT_LIMITS.staticFiles)
 }
