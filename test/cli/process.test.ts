@@ -19,7 +19,9 @@ async function loadedBy(...argv: string[]): Promise<Set<string>> {
   await ended
   const loaded = new Set<string>()
   for (const name of await readdir(dir)) {
-    const { result } = JSON.parse(await readFile(join(dir, name), 'utf8')) as { result: { url: string }[] }
+    const text = await readFile(join(dir, name), 'utf8')
+    // A process that a server has started may have been killed while it wrote.
+    const { result } = (text.endsWith('}') ? JSON.parse(text) : { result: [] }) as { result: { url: string }[] }
     for (const { url } of result) {
       const part = /(?:node_modules|dist)\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
       if (part !== undefined) loaded.add(part)

@@ -131,8 +131,7 @@ describe('a client that takes nothing', () => {
         Array.from({ length: clients }, () => ask(`GET ${path}/down HTTP/1.1\r\nHost: x\r\n\r\n`, from)),
       )
       if (counts) expect((await settled(() => written(path))) - first).toBeLessThan(clients * MOST)
-      await settled(() => buffers() >> 18)
-      expect(buffers() - before).toBeLessThan(clients * HELD)
+      await expect.poll(() => buffers() - before).toBeLessThan(clients * HELD)
     },
   )
 })
@@ -151,6 +150,7 @@ describe('an app that reads nothing', () => {
     const sent = await settled(() => socket.bytesWritten - socket.writableLength)
     expect(sent).toBeGreaterThan(chunk.length)
     expect(sent).toBeLessThan(MOST)
-    expect(buffers() - before).toBeLessThan(2 * HELD)
+    // What was read and passed on takes a moment to be given back.
+    await expect.poll(() => buffers() - before).toBeLessThan(2 * HELD)
   })
 })
