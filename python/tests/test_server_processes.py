@@ -161,7 +161,7 @@ class Processes(WsgiCase):
         stuck.request("GET", f"/wait?{self.folder}/never")
         while self.ask() == first:
             pass
-        server.send_signal(signal.SIGTERM)
+        open(os.path.join(self.folder, "never"), "w").close()
         server.send_signal(signal.SIGTERM)
         _, errors = server.communicate(timeout=30)
         self.assertIn("a request has run for more than 0.2 s", errors)
