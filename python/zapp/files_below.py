@@ -1,15 +1,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import cached_property
 from typing import Iterable
+
+from .entry import Entry
 
 
 class FilesBelow:
-    """The files of an archive by folder. Sorted once, so that to ask for a folder costs no look at all the others."""
+    """
+    The files of an archive by folder. Sorted once, when the first folder is asked for, so that to ask for a folder costs
+    no look at all the others.
+    """
 
-    def __init__(self, names: Iterable[str]):
-        """:param names: of files, without folders"""
-        self._names = sorted(names)
+    def __init__(self, entries: Iterable[Entry]):
+        """:param entries: folders among them"""
+        self._entries = entries
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(entry.path for entry in self._entries if not entry.is_folder)
 
     def of(self, folder: str) -> list[str]:
         """:param folder: without a slash at the end"""

@@ -121,7 +121,7 @@ def _read_manifest(source: Source, entry: Entry, limits: Limits, held: Holdings)
 
 def _check_static_files(manifest: Manifest, entries: dict[str, Entry], limit: int) -> list[Finding]:
     """E15: each of these files is a row in the table of a route, and a short manifest could ask for any number."""
-    below = FilesBelow(entry.path for entry in entries.values() if not entry.is_folder)
+    below = FilesBelow(entries.values())
     folders = (route.target for route in manifest.routes if route.kind == "static" and route.pattern.kind != "exact")
     rows = sum(below.count(folder) for folder in folders)
     return [finding("MANIFEST_STATIC_FILES", MANIFEST, limit=limit, got=rows)] if rows > limit else []

@@ -78,7 +78,7 @@ class Mount:
     def __init__(self, archive: Archive, on_error: OnError = lambda error, where: None):
         self._content = FileContent(archive)
         self._on_error = on_error
-        below = FilesBelow(entry.path for entry in archive.entries.values() if not entry.is_folder)
+        below = FilesBelow(archive.entries.values())
         self._router = Router((route.pattern, _compile(archive, below, route)) for route in archive.manifest.routes)
         self._pages = {
             status: StaticFile(archive, archive.entries[path], NO_STORE, ())

@@ -137,8 +137,7 @@ async function readManifest(
   const wrongPaths = checkManifestPaths(parsed.manifest, kindsOf(entries), entries.keys(), parsed)
   findings.push(...wrongPaths)
   if (wrongPaths.length === 0) {
-    const files = [...entries.values()].filter(({ kind }) => kind === 'file').map(({ path }) => path)
-    findings.push(...checkStaticFiles(parsed.manifest, new FilesBelow(files), limits.staticFiles))
+    findings.push(...checkStaticFiles(parsed.manifest, FilesBelow.among(entries.values()), limits.staticFiles))
   }
   return { manifest: parsed.manifest, manifestText: parsed.text }
 }

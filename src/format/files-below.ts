@@ -1,10 +1,19 @@
-/** The files of an archive by folder. Sorted once, so that to ask for a folder costs no look at all the others. */
+/**
+ * The files of an archive by folder. Sorted once, when the first folder is asked for, so that to ask for a folder costs no
+ * look at all the others.
+ */
 export class FilesBelow {
-  readonly #names: readonly string[]
+  readonly #given: Iterable<string>
+  #sorted: readonly string[] | undefined
 
-  /** @param names of files, without folders */
+  /** @param names of files, without folders; read once at most */
   constructor(names: Iterable<string>) {
-    this.#names = [...names].sort()
+    this.#given = names
+  }
+
+  /** @param entries folders among them */
+  static among(entries: Iterable<{ readonly kind: 'file' | 'dir'; readonly path: string }>): FilesBelow {
+    return new FilesBelow(filesOf(entries))
   }
 
   /** @param folder without a slash at the end. @returns names, in the order of their code units */
@@ -16,6 +25,11 @@ export class FilesBelow {
   count(folder: string): number {
     const [from, to] = this.#range(folder)
     return to - from
+  }
+
+  get #names(): readonly string[] {
+    this.#sorted ??= [...this.#given].sort()
+    return this.#sorted
   }
 
   /** What begins with "folder/" stands together, in front of "folder0": 0 is the character after the slash. */
@@ -32,4 +46,8 @@ export class FilesBelow {
     }
     return low
   }
+}
+
+function* filesOf(entries: Iterable<{ readonly kind: 'file' | 'dir'; readonly path: string }>): Generator<string> {
+  for (const { kind, path } of entries) if (kind === 'file') yield path
 }

@@ -66,14 +66,13 @@ export class Tally implements Counts {
 
 /** More than are kept to go back to, and than can drain at once: what is older is hardly asked any more. */
 const MAX_VERSIONS = 10
-/** In place of the versions that came before those. */
+/** What the versions that came before those are counted as. */
 const OLDER = 'older'
 
 /** Counts of one app. Their sum is added to and never set back, so that rates can be told from two readings. */
 export class Counters {
   /** In the order in which they came. */
   readonly #versions = new Map<string, Tally>()
-  #older: Tally | undefined
   #restarts = 0
 
   version(version: string): Tally {
@@ -81,7 +80,7 @@ export class Counters {
     if (known) return known
     const tally = new Tally()
     this.#versions.set(version, tally)
-    if (this.#versions.size > MAX_VERSIONS) this.#foldOldest()
+    this.#foldOldest()
     return tally
   }
 
@@ -91,20 +90,19 @@ export class Counters {
 
   read(name: string): AppMetrics {
     const all = new Tally()
-    const requests: Record<string, Record<string, number>> = {}
-    for (const [version, tally] of [...(this.#older ? [[OLDER, this.#older] as const] : []), ...this.#versions]) {
-      all.add(tally)
-      requests[version] = { ...tally.requests }
-    }
+    for (const tally of this.#versions.values()) all.add(tally)
+    const requests = Object.fromEntries([...this.#versions].map(([version, tally]) => [version, { ...tally.requests }]))
     const { bytes, latency, seconds } = all
     return { name, requests, bytes, latency, seconds, restarts: this.#restarts }
   }
 
   #foldOldest(): void {
-    const [oldest] = this.#versions
-    if (!oldest) return
+    const own = [...this.#versions].filter(([version]) => version !== OLDER)
+    const [oldest] = own
+    if (!oldest || own.length <= MAX_VERSIONS) return
+    const older = this.#versions.get(OLDER) ?? new Tally()
+    older.add(oldest[1])
+    this.#versions.set(OLDER, older)
     this.#versions.delete(oldest[0])
-    this.#older ??= new Tally()
-    this.#older.add(oldest[1])
   }
 }

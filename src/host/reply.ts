@@ -21,7 +21,7 @@ export function sendReply(reply: Reply, req: IncomingMessage, res: ServerRespons
 }
 
 /** For a connection that Node's parser has let go of: the whole response, after which the connection ends. */
-export function rawReply(reply: Reply): string {
+function rawReply(reply: Reply): string {
   const headers = {
     ...reply.headers,
     'Content-Length': Buffer.byteLength(reply.body),
@@ -32,6 +32,7 @@ export function rawReply(reply: Reply): string {
   return `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}\r\n${fields.join('')}\r\n${reply.body}`
 }
 
+/** Answers on a connection that no parser reads any more, and ends it. */
 export function endWith(socket: Duplex, reply: Reply): void {
   socket.end(rawReply(reply), () => socket.destroy())
 }

@@ -20,8 +20,7 @@ export type Router = (path: string) => Match<CompiledRoute> | undefined
 
 /** @throws ZappError ENTRY_RUNTIME for a route to an entry that is not in `entries`. */
 export async function createRouter(archive: Archive, entries: ReadonlySet<string>): Promise<Router> {
-  const files = [...archive.entries.values()].filter(({ kind }) => kind === 'file').map(({ path }) => path)
-  const below = new FilesBelow(files)
+  const below = FilesBelow.among(archive.entries.values())
   const rows: [Pattern, CompiledRoute][] = []
   for (const route of archive.manifest.routes) rows.push([route.pattern, await compile(route)])
   return createMatcher(rows)

@@ -52,8 +52,8 @@ export interface AppParts {
   readonly entries: ReadonlyMap<string, RunningEntry>
   /** ms for an entry to answer; undefined: as long as it takes. Scripts of CGI have their own time. */
   readonly requestTime: number | undefined
-  /** The caller knows what runs, and closes the app when nothing does: nothing is waited for a second time. */
-  readonly isWatched: boolean
+  /** The caller knows which requests run, and closes the app when none does: they are not counted a second time. */
+  readonly closesIdle: boolean
   readonly onError: (error: unknown, where: string) => void
   /** Lets go of everything, once. */
   dispose(): Promise<void>
@@ -68,7 +68,7 @@ const TAKEN_DOWN = 'This app has been taken down.\n'
 
 /** Puts a mount and its running entries behind the interfaces of Node and the web. */
 export function createApp(parts: AppParts): App {
-  const { manifest, mount, answers, entries, requestTime, isWatched, onError, dispose } = parts
+  const { manifest, mount, answers, entries, requestTime, closesIdle, onError, dispose } = parts
   const running = new Running(dispose)
   const bridge = createBridge(listener)
 
@@ -80,7 +80,7 @@ export function createApp(parts: AppParts): App {
       res.writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }).end(TAKEN_DOWN)
     } else if (!res.closed) {
       // Else the client left while a middleware was at work: the app would wait for an end that has been.
-      if (!isWatched) running.add(res)
+      if (!closesIdle) running.add(res)
       answer(req, res, place)
     }
   }

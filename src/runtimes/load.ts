@@ -71,7 +71,7 @@ export interface HostedOptions extends LoadOptions {
   readonly python?: string | undefined
   readonly watch?: EntryWatch | undefined
   /** Default false. */
-  readonly isWatched?: AppParts['isWatched']
+  readonly closesIdle?: AppParts['closesIdle']
 }
 
 /**
@@ -151,7 +151,7 @@ async function start(archive: Archive, options: Loading, found: Found): Promise<
   const { mount, config, python, earlier } = found
   const { close, processLimits: limits = {}, onError = () => {} } = options
   const answers = await createMount(archive, { entries: manifest.entries.keys(), onError, earlier })
-  const parts = { manifest, mount, answers, isWatched: options.isWatched === true, onError }
+  const parts = { manifest, mount, answers, closesIdle: options.closesIdle === true, onError }
   if (manifest.entries.size === 0) {
     return createApp({ ...parts, entries: new Map(), requestTime: undefined, dispose: close })
   }

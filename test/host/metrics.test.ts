@@ -11,9 +11,20 @@ it('a hundred versions are counted, and ten told apart', () => {
       counters.version(version).observe({ status: 200, bytes: 10, ms: 1 })
   }
   const { requests, bytes, latency } = counters.read('shop')
-  expect(Object.keys(requests)).toEqual(['older', ...Array.from({ length: 10 }, (_, i) => `${i + 91}.0.0`)])
+  expect(Object.keys(requests).sort()).toEqual(
+    [...Array.from({ length: 10 }, (_, i) => `${i + 91}.0.0`), 'older'].sort(),
+  )
   const sum = Object.values(requests).reduce((total, kinds) => total + (kinds['2xx'] ?? 0), 0)
   expect([sum, bytes, latency[0]]).toEqual([200, 2000, 200])
+})
+
+it('a version that is called as the first ones together are is counted with them', () => {
+  const counters = new Counters()
+  for (const version of ['older', ...Array.from({ length: 12 }, (_, i) => `${i}.0.0`)]) {
+    counters.version(version).observe({ status: 200, bytes: 1, ms: 1 })
+  }
+  expect(counters.read('shop').requests.older).toEqual({ '2xx': 3 })
+  expect(counters.read('shop').bytes).toBe(13)
 })
 
 it('workers of Python sort their requests into the same bounds', () => {

@@ -28,19 +28,25 @@ function statusOf(port: number, data: string): Promise<number> {
 /** Answers when the body is there: what is wrong with that, is found before. */
 const APP = { 'app.cjs': 'module.exports = (req, res) => req.on("end", () => res.end("an app")).resume()' }
 
+/** The status that Node's parser gives instead; 0: the connection ends without a word. */
+const OTHERWISE: Readonly<Record<string, number>> = {
+  // RFC 9112 §3 lets a server split the request line at any number of spaces.
+  'GET  / HTTP/1.1\r\nHost: a\r\n\r\n': 200,
+  // A line ends at CR LF only: what was sent is no whole head when it ends.
+  'GET / HTTP/1.1\nHost: a\n\n': 0,
+}
+
 test('the host refuses what the server in Python refuses', async () => {
   const listed = execFileSync('python3', ['-c', PROGRAM], { cwd: join(ROOT, 'python'), encoding: 'utf8' })
   const rows: [number, string][] = JSON.parse(listed)
-  // Node has wider limits of its own for what stands beside chunks, and splits the request line at any number of spaces, as
-  // RFC 9112 §3 lets it.
-  const common = rows.filter(([, data]) => !(data.includes('chunked') && data.length > 500) && !/^\w+ {2}/.test(data))
+  // Node has wider limits of its own for what stands beside chunks.
+  const common = rows.filter(([, data]) => !(data.includes('chunked') && data.length > 500))
   expect(common.length).toBeGreaterThan(60)
   const { host } = await start(await folderOf({ 'ROOT.zapp': [entry, APP] }))
-  const answered: string[] = []
+  const otherwise: Record<string, number> = {}
   for (const [, data] of common) {
-    // 0: the connection ended without a word.
     const status = await statusOf(host.address.port, data)
-    if (status !== 0 && status < 400) answered.push(data)
+    if (status < 400) otherwise[data] = status
   }
-  expect(answered).toEqual([])
+  expect(otherwise).toEqual(OTHERWISE)
 })

@@ -47,6 +47,26 @@ export function clientBehind(proxy: string, { headers }: Pick<IncomingMessage, '
   return client
 }
 
+/** What a proxy has connected with. */
+interface ProxyConnection {
+  readonly socket: Socket
+  /** Address of the proxy. */
+  readonly peer: string
+  readonly isEncrypted: boolean
+}
+
+/**
+ * Lets the connection of a proxy look as if it came from the client whose request this is. Proxies send one after the other.
+ *
+ * @returns the request's id
+ */
+export function identify(req: IncomingMessage, { socket, peer, isEncrypted }: ProxyConnection, trust: Trust): string {
+  const { 'x-forwarded-proto': scheme, 'x-request-id': id } = req.headers
+  const isSecure = scheme === undefined ? isEncrypted : scheme === 'https'
+  actAs(socket, clientBehind(peer, req, trust), isSecure)
+  return typeof id === 'string' && isRequestId(id) ? id : newRequestId()
+}
+
 /** Lets a connection look as if it came from the client that its next request is of. */
 export function actAs(socket: Socket, address: string | undefined, isSecure: boolean): void {
   define(socket, 'remoteAddress', address)

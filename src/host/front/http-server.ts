@@ -23,5 +23,6 @@ export function createHttpServer(halfOpen: boolean): Server {
   const server = createServer({ ...LIMITS, ...ours })
   // 0: none is dropped silently. checkRequest counts them.
   server.maxHeadersCount = 0
+  // Node has no option for it, and a property that its own code asks at the end of what a client sends.
   return Object.assign(server, { httpAllowHalfOpen: halfOpen })
 }

@@ -6,8 +6,9 @@ import type { AccessRecord } from '../access-log.ts'
 import { checkRequest } from '../check-request.ts'
 import { endWith, type Reply, sendReply } from '../reply.ts'
 import { isWebSocket, replayWithoutUpgrade, watchStatus } from '../upgrade.ts'
-import { actAs, clientBehind, isRequestId, newRequestId, peerOf, type Trust } from './client.ts'
+import { identify, newRequestId, peerOf, type Trust } from './client.ts'
 import { stopReading } from './connection.ts'
+import { isEventStream } from './event-stream.ts'
 import { createHttpServer } from './http-server.ts'
 import { afterAnswers, forget, leaveAt, requestBytes } from './leave.ts'
 import { replyTo, TOO_SLOW } from './parser-error.ts'
@@ -199,17 +200,9 @@ export class RequestServer {
     const connection = this.#of(req.socket)
     const target = req.url ?? ''
     const [time, start] = [Date.now(), performance.now()]
-    const id = connection.isProxy ? this.#identify(req, connection) : newRequestId()
+    const id = connection.isProxy ? identify(req, connection, this.#options.trust as Trust) : newRequestId()
     const peer = connection.isProxy ? peerOf(req.socket) : connection.peer
     return { req, res, connection, target, id, found: this.#find(req, id), time, start, peer }
-  }
-
-  /** Whose request it is, as a proxy says. Proxies send one after the other. @returns its id */
-  #identify(req: IncomingMessage, { peer, socket, isEncrypted }: ServedConnection): string {
-    const { 'x-forwarded-proto': scheme, 'x-request-id': id } = req.headers
-    const isSecure = scheme === undefined ? isEncrypted : scheme === 'https'
-    actAs(socket, clientBehind(peer, req, this.#options.trust as Trust), isSecure)
-    return typeof id === 'string' && isRequestId(id) ? id : newRequestId()
   }
 
   #find(req: IncomingMessage, id: string): Found<Answers> {
@@ -302,9 +295,4 @@ export class RequestServer {
       this.refuse(socket, reply)
     }
   }
-}
-
-function isEventStream(res: ServerResponse): boolean {
-  const { _header: head } = res as ServerResponse & { _header: string | null }
-  return head !== null && /^content-type: *text\/event-stream\b/im.test(head)
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Deployment } from '../deployment.ts'
-import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
+import { endWith, type Reply, refusal, sendReply } from '../reply.ts'
 import type { ArchiveAnswers } from './archive-answers.ts'
 
 export interface WaitingOptions {
@@ -74,8 +74,4 @@ export class WaitingRequests {
     this.#waiting.delete(one)
     if (this.#waiting.size === 0) this.#onPassed()
   }
-}
-
-function endWith(socket: Duplex, reply: Reply): void {
-  socket.end(rawReply(reply), () => socket.destroy())
 }

@@ -1,6 +1,6 @@
 /** Bytes at first: what a busy worker writes until it reports is not much more. */
 const SIZE = 256 * 1024
-/** What one line has room for beside its characters: each takes three bytes at most, and its end takes one. */
+/** Of one character of a string, in UTF-8. */
 const MOST_BYTES = 3
 
 /**

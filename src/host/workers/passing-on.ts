@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
-import { type Reply, rawReply, refusal, sendReply } from '../reply.ts'
+import { endWith, type Reply, refusal, sendReply } from '../reply.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 export interface PassingOnOptions {
@@ -45,12 +45,12 @@ export class PassingOn {
 
   async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const worker = this.#options.next() ?? (await this.#another())
-    if (!worker) return void socket.end(rawReply(UNAVAILABLE), () => socket.destroy())
+    if (!worker) return endWith(socket, UNAVAILABLE)
     const done = worker.ask()
     socket.once('close', done)
     await proxyUpgrade(worker, req, socket, head).catch((error) => {
       this.#options.onError(error, 'passing an upgrade on')
-      socket.end(rawReply(insteadOf(worker)), () => socket.destroy())
+      endWith(socket, insteadOf(worker))
     })
   }
 

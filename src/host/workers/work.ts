@@ -46,7 +46,7 @@ export async function work(process: NodeJS.Process): Promise<void> {
   }
   const options = {
     ...{ mount, config, cache, data, earlier, processLimits: limits, workers, python },
-    ...{ onError, onLog, honours: HOST_HONOURS, watch, isWatched: true },
+    ...{ onError, onLog, honours: HOST_HONOURS, watch, closesIdle: true },
   }
   const loading = loadHosted(file, options).catch((error): readonly Finding[] => asZappError(error).findings)
   const app = await Promise.race([loading, gone.then(() => undefined)])
