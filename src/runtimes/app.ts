@@ -152,6 +152,7 @@ export function createApp(parts: AppParts): App {
   /** The app has not answered in time: whatever it does now, the client has an end. */
   async function late(entry: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
     onError(fail('ENTRY_TIMEOUT', entry, { entry, timeout: requestTime ?? 0 }), `entry ${entry}`)
+    entries.get(entry)?.late?.()
     const instead = answerInstead(req, res)
     if (instead) await sendAnswer(await answers.error(504, nodeRequest(req, mount)), req, instead).catch(() => {})
     else req.socket.destroy()

@@ -40,7 +40,7 @@ export async function programSpec(
     env: await processEnvironment(env, context),
     timeout: manifest.health?.timeout ?? START_MS,
     limits,
-    onExcess: onError,
+    onLimit: onError,
     onLine: (stream, text) => onLog({ entry: name, stream, text }),
   }
 }

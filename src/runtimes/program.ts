@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { fail, type ZappError } from '../errors.ts'
 import { withDeathSignal } from './death-signal.ts'
+import { HangWatch } from './hang-watch.ts'
 import { heapFlags } from './heap-flags.ts'
 import { Holds } from './holds.ts'
 import { findListening } from './listening.ts'
@@ -30,8 +31,8 @@ export interface ProgramSpec {
   /** ms until it has to accept connections. */
   readonly timeout: number
   readonly limits: ProcessLimits
-  /** Told when it holds more memory than it may, and is replaced. */
-  readonly onExcess: (error: ZappError) => void
+  /** Told which limit it is over, and what becomes of it. */
+  readonly onLimit: (error: ZappError) => void
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
 }
 
@@ -57,6 +58,7 @@ export class Program implements Supervised, Upstream {
    * answered could do so while the end of the request is still being written, and the answer would be lost.
    */
   readonly freshAgent = Object.assign(new Agent({ keepAlive: true }), { maxFreeSockets: 0 })
+  readonly hanging: HangWatch
   readonly #spec: ProgramSpec
   readonly #process: OwnProcess
   readonly #targets: readonly Target[]
@@ -98,12 +100,11 @@ export class Program implements Supervised, Upstream {
       ...(socketPath && { third: 'pipe' }),
       onLine: spec.onLine,
     })
-    const {
-      entry: name,
-      limits: { memory: limit },
-      onExcess,
-    } = spec
-    this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess })
+    const { entry: name, limits, onLimit } = spec
+    const { memory: limit, requestTime } = limits
+    this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess: onLimit })
+    const target = () => this.target
+    this.hanging = new HangWatch({ process: this.#process, name, target, requestTime, onHang: onLimit })
     this.worn = this.#memory?.worn ?? new Promise(() => {})
     this.ended = this.#process.ended.then(async (how) => {
       this.agent.destroy()

@@ -4,6 +4,7 @@ import { Agent } from 'node:http'
 import { join } from 'node:path'
 import type { ZappError } from '../errors.ts'
 import { afterMs } from './after-ms.ts'
+import { HangWatch } from './hang-watch.ts'
 import { Holds } from './holds.ts'
 import { MemoryLimit } from './memory-limit.ts'
 import { OwnProcess } from './own-process.ts'
@@ -23,8 +24,8 @@ export interface PythonWorkerSpec extends PythonCommand {
   readonly timeout: number
   /** Resident bytes above which it is replaced. */
   readonly memory?: number
-  /** Told when it is. */
-  readonly onExcess: (error: ZappError) => void
+  /** Told which limit it is over, and what becomes of it. */
+  readonly onLimit: (error: ZappError) => void
   readonly onLine: (stream: 'stdout' | 'stderr', text: string) => void
 }
 
@@ -52,6 +53,7 @@ export class PythonWorker implements Supervised, Upstream {
   readonly agent = new Agent({ keepAlive: true, timeout: IDLE_MS })
   readonly freshAgent = this.agent
   state: 'starting' | 'ready' | 'draining' | 'ended' = 'starting'
+  readonly hanging: HangWatch
   readonly #process: OwnProcess
   readonly #memory: MemoryLimit | undefined
   readonly #holds = new Holds()
@@ -84,8 +86,10 @@ export class PythonWorker implements Supervised, Upstream {
       third: 'ipc',
       onLine: spec.onLine,
     })
-    const { name, memory: limit, onExcess } = spec
-    this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess })
+    const { name, memory: limit, requestTime, onLimit } = spec
+    this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess: onLimit })
+    const target = () => this.target
+    this.hanging = new HangWatch({ process: this.#process, name, target, requestTime, onHang: onLimit })
     this.worn = new Promise((resolve) => {
       this.child.on('message', (message) => {
         if (typeOf(message) === 'retire') resolve()

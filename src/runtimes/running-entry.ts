@@ -29,6 +29,8 @@ interface Common {
   upgrade(): UpgradeListener | undefined
   /** For code that is called with a `Request` anyhow. Its URL has been aimed already. */
   readonly fetch?: FetchHandler
+  /** A request was not answered in time: another answer has taken its place. */
+  late?(): void
   /** Of one whose processes are started again when they end: whether one runs now. */
   readonly isUp?: () => boolean
   /** Ends what the entry has started. */

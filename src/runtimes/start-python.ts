@@ -69,6 +69,7 @@ export async function startPython(entry: PythonEntry, context: PythonContext): P
         if (lease === undefined) return
         try {
           await proxyRequest(lease.worker, req, res)
+          if (res.headersSent) lease.worker.hanging.heard()
           return lease.release()
         } catch (error) {
           const refused = isRefused(error)
@@ -88,6 +89,7 @@ export async function startPython(entry: PythonEntry, context: PythonContext): P
         throw unanswered(error)
       })
     },
+    late: () => pool.workers.forEach(({ hanging }) => void hanging.doubt()),
     close: () => pool.close(),
   }
 }
@@ -107,7 +109,7 @@ async function workerSpec({ name, type, env }: PythonEntry, context: PythonConte
     env: await processEnvironment(env, { manifest, tree, config, home }),
     ...limits,
     timeout: manifest.health?.timeout ?? START_MS,
-    onExcess: onError,
+    onLimit: onError,
     onLine: (stream, text) => onLog({ entry: name, stream, text }),
   }
 }

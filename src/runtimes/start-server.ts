@@ -54,8 +54,13 @@ export async function startServer(
   }
 
   return {
-    listener: (req, res) => withProgram((running) => proxyRequest(running, req, res)),
+    listener: (req, res) =>
+      withProgram(async (running) => {
+        await proxyRequest(running, req, res)
+        if (res.headersSent) running.hanging.heard()
+      }),
     upgrade: () => (req, socket, head) => withProgram((running) => proxyUpgrade(running, req, socket, head)),
+    late: () => programs.current?.hanging.doubt(),
     isUp: () => programs.current !== undefined,
     close: () => programs.close(),
   }

@@ -167,7 +167,7 @@ describe('worker processes', () => {
     const env = { PATH: process.env.PATH!, LANG: 'C.UTF-8' }
     const onLine = (_: string, text: string) => lines.push(text)
     const place = { python, file, tree, name: 'main', entry: 'main', env }
-    const spec = { ...place, threads: 2, server, timeout: 60_000, onLine, onExcess: () => {} }
+    const spec = { ...place, threads: 2, server, timeout: 60_000, onLine, onLimit: () => {} }
     const started = await PythonWorker.start({ ...spec, ...options })
     stops.push(() => started.stop(0))
     return { started, lines }

@@ -1,7 +1,7 @@
 import { MemoryLimit } from '../../runtimes/memory-limit.ts'
 import type { OwnProcess } from '../../runtimes/own-process.ts'
 import type { ProcessLimits } from '../../runtimes/process-limits.ts'
-import { Pulse } from './pulse.ts'
+import { HANGING_MS, Pulse } from '../../runtimes/pulse.ts'
 
 export interface WorkerLimitsOptions {
   /** What messages call it: the app. */
@@ -11,9 +11,6 @@ export interface WorkerLimitsOptions {
   /** Asks it whether its event loop turns. */
   readonly ask: () => void
 }
-
-/** On top of the limit for requests: what it did at a stretch may end, and it answers them with 504 itself. */
-const HANGING_MS = 5000
 
 /** Sees to it that a worker costs no more than it may. */
 export class WorkerLimits {
@@ -45,6 +42,7 @@ export class WorkerLimits {
     if (limits.requestTime === undefined) return
     const onHang = (error: unknown) => onError(error, 'its event loop')
     this.#pulse = new Pulse({ process: this.#process, name, bound: limits.requestTime + HANGING_MS, ask, onHang })
+    this.#pulse.begin()
   }
 
   /** @param isDebugged it may stand at a breakpoint from now on */

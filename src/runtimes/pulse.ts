@@ -1,6 +1,6 @@
-import { fail, type ZappError } from '../../errors.ts'
-import type { OwnProcess } from '../../runtimes/own-process.ts'
+import { fail, type ZappError } from '../errors.ts'
 import { isStopped } from './is-stopped.ts'
+import type { OwnProcess } from './own-process.ts'
 
 export interface PulseOptions {
   readonly process: OwnProcess
@@ -14,12 +14,14 @@ export interface PulseOptions {
   readonly onHang: (error: ZappError) => void
 }
 
+/** On top of the limit for requests: what it did at a stretch may end. */
+export const HANGING_MS = 5000
 /** Looks are counted, not time: while this process or the whole machine stood still, nobody could have answered. */
 const LOOKS = 5
 
 /**
- * Kills a process whose event loop does not turn any more, in an endless loop say. Nothing in it could notice: its own
- * timers need the same loop.
+ * Kills a process that does not answer any more: its event loop is in an endless loop, say. Nothing in it could notice, as
+ * its own timers need the same loop.
  *
  *     asked ── answers ──▶ asked again at the next look
  *       └── does not, at so many looks ── somebody debugs it ──▶ looks count anew
@@ -32,17 +34,31 @@ export class Pulse {
   #isAsked = false
   #isDebugged = false
   #silent = 0
+  #looking: NodeJS.Timeout | undefined
 
   constructor(options: PulseOptions) {
     this.#options = options
-    const looking = setInterval(() => void this.#look(), options.bound / LOOKS).unref()
-    void options.process.ended.then(() => clearInterval(looking))
+    void options.process.ended.then(() => this.end())
+  }
+
+  /** From now on it has to answer. */
+  begin(): void {
+    this.#looking ??= setInterval(() => void this.#look(), this.#options.bound / LOOKS).unref()
   }
 
   /** @param isDebugged it may stand at a breakpoint from now on */
   heard(isDebugged: boolean): void {
     this.#isAsked = false
     this.#isDebugged = isDebugged
+    this.#silent = 0
+  }
+
+  /** Asks it no more. */
+  end(): void {
+    clearInterval(this.#looking)
+    this.#looking = undefined
+    // For a look that is under way.
+    this.#isAsked = false
     this.#silent = 0
   }
 
