@@ -1,6 +1,8 @@
+import { unwatchFile, watchFile } from 'node:fs'
 import { chmod, copyFile, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { readCertificate } from '../../src/host/tls/certificate.ts'
+import { Certificates } from '../../src/host/tls/certificates.ts'
 import { Chooser } from '../../src/host/tls/chooser.ts'
 import { isMisdirected } from '../../src/host/tls/misdirected.ts'
 import { certificateFile, pairOf, replacePair } from '../helpers/certificates.ts'
@@ -75,6 +77,31 @@ describe('a certificate and its key', () => {
     expect((await readCertificate(files)).warnings).toMatchObject([
       { code: 'TLS_KEY_EXPOSED', severity: 'warning', path: files.key, args: { mode: '0644' } },
     ])
+  })
+})
+
+describe('certificates in force', () => {
+  /** Who follows the file. */
+  function followers(file: string): number {
+    const own = () => {}
+    const count = watchFile(file, { persistent: false }, own).listenerCount('change') - 1
+    unwatchFile(file, own)
+    return count
+  }
+
+  it('are followed until they are closed, and not again by what was being read then', async () => {
+    const files = await pairOf('shop')
+    const told: unknown[] = []
+    const certificates = new Certificates({ onNews: (news) => told.push(news), onChange: () => {} })
+    const first = await certificates.read([files])
+    first.apply()
+    expect([followers(files.cert), followers(files.key), told.length]).toEqual([1, 1, 1])
+    await replacePair(files, 'other')
+    const reading = certificates.read([files])
+    certificates.close()
+    const read = await reading
+    read.apply()
+    expect([followers(files.cert), followers(files.key), told.length]).toEqual([0, 0, 1])
   })
 })
 

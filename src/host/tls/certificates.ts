@@ -15,7 +15,7 @@ export interface CertificateNews {
 /** Pairs that were read, and are not in force yet. */
 export interface ReadCertificates {
   get(files: PairFiles): Certificate
-  /** From now on they are in force, and what there is to say about them is said. */
+  /** From now on they are in force, and what there is to say about them is said. Nothing, where all was closed meanwhile. */
   apply(): void
 }
 
@@ -39,6 +39,7 @@ export class Certificates {
   #inForce: ReadonlyMap<string, Certificate> = new Map()
   readonly #watched = new Map<string, StatsListener>()
   #quiet: NodeJS.Timeout | undefined
+  #isClosed = false
 
   constructor(options: CertificatesOptions) {
     this.#options = options
@@ -59,6 +60,7 @@ export class Certificates {
     return {
       get: (files) => (news.get(keyOf(files)) as CertificateNews).certificate,
       apply: () => {
+        if (this.#isClosed) return
         const before = this.#inForce
         this.#inForce = new Map([...news].map(([key, { certificate }]) => [key, certificate]))
         this.#watch(pairs)
@@ -70,6 +72,7 @@ export class Certificates {
   }
 
   close(): void {
+    this.#isClosed = true
     clearTimeout(this.#quiet)
     this.#watch([])
   }
