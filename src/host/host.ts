@@ -23,6 +23,8 @@ export interface Host {
   })[]
   /** Of its listeners, in force now. */
   readonly certificates: readonly Pick<Certificate, 'files' | 'names' | 'validTo'>[]
+  /** Since it started: connections of addresses that had as many as the settings give one. */
+  readonly refusedConnections: number
   /** As they are now, by id. */
   readonly apps: readonly AppView[]
   /** When this host started. */

@@ -15,7 +15,7 @@ export interface AppMetrics {
   readonly latency: readonly number[]
   /** Seconds of all requests together. */
   readonly seconds: number
-  /** Times that a worker process had to be started again; programs and background processes are not counted. */
+  /** Times that a worker process or a program had to be started again; background processes are not counted. */
   readonly restarts: number
 }
 

@@ -23,6 +23,7 @@ export interface HostParts extends DeployerParts {
   readonly events: Events
   listeners(): Host['listeners']
   certificates(): Host['certificates']
+  refusedConnections(): number
   reload(): Promise<void>
   reopenLogs(): Promise<void>
   close(options?: { readonly drainMs?: number }): Promise<void>
@@ -48,6 +49,10 @@ export class RunningHost implements Host {
 
   get certificates(): Host['certificates'] {
     return this.#parts.certificates()
+  }
+
+  get refusedConnections(): number {
+    return this.#parts.refusedConnections()
   }
 
   get listeners(): Host['listeners'] {

@@ -177,6 +177,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
     phase = 'up'
     const running = new RunningHost({
       certificates: () => [...front.certificates, ...(admin?.certificates ?? [])],
+      refusedConnections: () => limit.refused,
       listeners: () =>
         front.listeners.map(({ address, port }) => ({
           ...{ host: address.host, port, url: urlOfAddress(address, port) },

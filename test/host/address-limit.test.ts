@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { renderMetrics } from '../../src/host/admin/prometheus.ts'
 import { AddressLimit } from '../../src/host/front/address-limit.ts'
 import { placeOf } from '../../src/host/front/place.ts'
 import { pairOf } from '../helpers/certificates.ts'
@@ -84,7 +85,7 @@ describe.each(['/static/', '/node', '/python', '/sleepy'])('connections of one a
   })
 })
 
-it('a refusal is logged with its address', async () => {
+it('a refusal is logged with its address, and counted', async () => {
   const served = await serve(['/static/', '/node'])
   await Promise.all([ask(served, '/static/'), ask(served, '/node')])
   await ask(served, '/node')
@@ -92,6 +93,7 @@ it('a refusal is logged with its address', async () => {
   await expect
     .poll(() => lines().map((line) => JSON.parse(line)))
     .toContainEqual(expect.objectContaining({ status: 429, peer: ONE, app: '-' }))
+  expect(renderMetrics(new Map(), served.host)).toContain('\nzapp_refused_connections_total 1\n')
 })
 
 it('a connection is counted once wherever it goes: to one app, back for another, and on to the next version', async () => {
@@ -155,6 +157,7 @@ it('over TLS one too many is closed without a handshake', async () => {
     expect((await talk.ask(request('/node').replace('Host: x', 'Host: shop.example'))).status).toBe(200)
   }
   await expect(open()).rejects.toThrow()
+  expect(served.host.refusedConnections).toBe(1)
   talks[0]?.socket.destroy()
   await expect.poll(() => open().then(() => 'open', String)).toBe('open')
 })

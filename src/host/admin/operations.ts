@@ -128,8 +128,7 @@ export function operations(about: { readonly version: string }): readonly Operat
     {
       ...{ method: 'GET', path: '/metrics', id: 'prometheus', status: 200, answer: PROMETHEUS_TYPE },
       summary: 'The same counters for Prometheus.',
-      run: async ({ res }, host) =>
-        sendText(res, 200, PROMETHEUS_TYPE, renderMetrics(await readings(host), host.certificates)),
+      run: async ({ res }, host) => sendText(res, 200, PROMETHEUS_TYPE, renderMetrics(await readings(host), host)),
     },
   ]
 }

@@ -16,12 +16,12 @@ export interface Gauges {
 type Labels = Readonly<Record<string, string>>
 
 /**
- * Counters of all apps, and when certificates expire, in Prometheus' text form. Units and names are those of its
- * conventions: seconds, bytes, `_total`.
+ * Counters of all apps, and of the host itself, in Prometheus' text form. Units and names are those of its conventions:
+ * seconds, bytes, `_total`.
  */
 export function renderMetrics(
   apps: ReadonlyMap<string, { metrics: AppMetrics; gauges: Gauges }>,
-  certificates: Host['certificates'],
+  host: Pick<Host, 'certificates' | 'refusedConnections'>,
 ): string {
   const lines: string[] = []
   const family = (name: string, type: string, help: string) => {
@@ -56,7 +56,7 @@ export function renderMetrics(
 
   const bytes = family('zapp_response_bytes_total', 'counter', 'Bytes sent, heads included.')
   each((labels, metrics) => bytes(labels, metrics.bytes))
-  const restarts = family('zapp_restarts_total', 'counter', 'Worker processes that had to be started again.')
+  const restarts = family('zapp_restarts_total', 'counter', 'Processes of the app that had to be started again.')
   each((labels, metrics) => restarts(labels, metrics.restarts))
   const up = family('zapp_up', 'gauge', 'Whether the app answers.')
   each((labels, _, gauges) => up(labels, gauges.up ? 1 : 0))
@@ -68,18 +68,25 @@ export function renderMetrics(
   each((labels, _, gauges) => draining(labels, gauges.draining))
   const memory = family('zapp_resident_memory_bytes', 'gauge', 'Resident memory of the processes of the app.')
   each((labels, _, gauges) => gauges.memory !== undefined && memory(labels, gauges.memory))
+  const refused = family(
+    'zapp_refused_connections_total',
+    'counter',
+    'Connections of addresses that had as many as the settings give one.',
+  )
+  refused({}, host.refusedConnections)
   const expiry = family(
     'zapp_certificate_expiry_timestamp_seconds',
     'gauge',
     'When the certificate of a listener stops being valid.',
   )
   // Listeners may have it in common.
-  const byFile = new Map(certificates.map(({ files, validTo }) => [files.cert, validTo]))
+  const byFile = new Map(host.certificates.map(({ files, validTo }) => [files.cert, validTo]))
   for (const [file, validTo] of byFile) expiry({ file }, validTo.getTime() / 1000)
   return `${lines.join('\n')}\n`
 }
 
 function render(labels: Labels): string {
+  if (Object.keys(labels).length === 0) return ''
   const escaped = (value: string) => value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))
   return `{${Object.entries(labels)
     .map(([name, value]) => `${name}="${escaped(value)}"`)

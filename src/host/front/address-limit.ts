@@ -17,6 +17,8 @@ export interface PerAddress {
  * bits: that is the least that one subscriber has (RFC 6177 §2), and whoever has them can use all addresses in them.
  */
 export class AddressLimit {
+  /** How many it has not admitted. */
+  refused = 0
   #most = Number.POSITIVE_INFINITY
   #isExempt: Trust | undefined
   #ids = 0
@@ -39,7 +41,10 @@ export class AddressLimit {
     if (this.#isExempt?.(address)) return true
     const network = networkOf(address)
     const count = this.#counts.get(network) ?? 0
-    if (count >= this.#most) return false
+    if (count >= this.#most) {
+      this.refused++
+      return false
+    }
     this.#counts.set(network, count + 1)
     new Place(++this.#ids, () => this.#leave(network)).take(socket)
     return true
