@@ -38,10 +38,15 @@ export interface Archive {
   /** As {@link raw}, in one piece. */
   readRaw(entry: ArchiveEntry): Promise<Uint8Array>
   /**
-   * Every entry with its verified content, in the order of the archive and in portions that were read together; the
-   * content of files over 1 MiB is undefined, {@link stream} them. Rejects at the first entry that is wrong.
+   * Entries with their verified content, in the order of the archive and in portions that were read together; the
+   * content of files over 1 MiB is undefined, {@link stream} them. A portion is for one pass, which throws at the first
+   * entry that is wrong.
+   * @param entries which, in that order. Default: all
    */
-  readAll(signal?: AbortSignal): AsyncIterable<readonly (readonly [ArchiveEntry, Uint8Array | undefined])[]>
+  readAll(
+    signal?: AbortSignal,
+    entries?: readonly ArchiveEntry[],
+  ): AsyncIterable<Iterable<readonly [ArchiveEntry, Uint8Array | undefined]>>
   /** Pass 8 over every entry: what is wrong, in the order of the archive. */
   verify(signal?: AbortSignal): Promise<Finding[]>
   /** Closes the source; a read after it rejects. */

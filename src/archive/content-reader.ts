@@ -78,16 +78,19 @@ export class ContentReader {
   }
 
   /**
-   * Entries, given in the order of the archive, with their verified content; undefined for large ones, which are for
-   * {@link stream}. Neighbours are read together, so that who keeps the content of one keeps all of the portion.
+   * Entries, given in the order of the archive, with their content; undefined for large ones, which are for
+   * {@link stream}. Neighbours are read together, and each is verified when it is its turn, so that who lets go of one
+   * before the next is asked for never holds the content of all: it may be eight times what was read.
    */
   async *readAll<E extends ReadableEntry>(
     entries: readonly E[],
     signal?: AbortSignal,
-  ): AsyncGenerator<readonly (readonly [E, Buffer | undefined])[]> {
-    for await (const batch of this.#batches(entries, signal)) {
-      yield batch.map(([entry, stored]) => [entry, stored && this.#decode(entry, stored)] as const)
-    }
+  ): AsyncGenerator<Iterable<readonly [E, Buffer | undefined]>> {
+    for await (const batch of this.#batches(entries, signal)) yield this.#contents(batch)
+  }
+
+  *#contents<E extends ReadableEntry>(batch: readonly (readonly [E, Buffer | undefined])[]) {
+    for (const [entry, stored] of batch) yield [entry, stored && this.#decode(entry, stored)] as const
   }
 
   async *#batches<E extends ReadableEntry>(

@@ -73,8 +73,8 @@ export class ZipArchive implements Archive {
     return this.#reader.readRaw(entry)
   }
 
-  readAll(signal?: AbortSignal): AsyncIterable<readonly (readonly [ArchiveEntry, Uint8Array | undefined])[]> {
-    return this.#reader.readAll([...this.entries.values()], signal)
+  readAll(signal?: AbortSignal, entries: readonly ArchiveEntry[] = [...this.entries.values()]) {
+    return this.#reader.readAll(entries, signal)
   }
 
   verify(signal?: AbortSignal): Promise<Finding[]> {

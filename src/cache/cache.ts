@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Archive } from '../archive/archive.ts'
 import { fail, ZappError } from '../errors.ts'
-import { ignore } from './blobs.ts'
+import { thisBoot } from './boot.ts'
 import { buildTree } from './build-tree.ts'
 import { type Collected, collect } from './collect.ts'
 import { dataFolders } from './data-folders.ts'
-import { holdTree } from './holds.ts'
+import { flushLater } from './flush-tree.ts'
+import { type Hold, holdTree } from './holds.ts'
 import { type CacheLayout, makeLayout, sweepTemp } from './layout.ts'
+import { planTree } from './tree-plan.ts'
+import { treeState } from './tree-record.ts'
 import { trustFolder } from './trust.ts'
 
 export interface CacheOptions {
@@ -16,6 +18,8 @@ export interface CacheOptions {
   readonly dir: string
   /** Bytes that run trees and blobs may take before the trees that were not used for longest go. Default 4 GiB. */
   readonly budget?: number
+  /** For tests: names the boot, "" where it has no name. Default: what the system says. */
+  readonly boot?: string
 }
 
 export interface RunTreeOptions {
@@ -23,6 +27,8 @@ export interface RunTreeOptions {
   readonly dataRoot?: string
   /** Folders of the container that the app is to see: absolute paths, by their path in the tree. */
   readonly links?: ReadonlyMap<string, string>
+  /** Told when the tree is in use, but could not be brought to the disk: whoever asks next gets another one. */
+  readonly onError?: (error: unknown) => void
 }
 
 /** An app's files on disk, held against collection until it is released. */
@@ -33,7 +39,7 @@ export interface RunTree {
   readonly data: ReadonlyMap<string, string>
   /** The tree was there already. */
   readonly reused: boolean
-  /** Idempotent. */
+  /** Resolves when the tree is on the disk: until then a later boot does not use it. Idempotent. */
   release(): Promise<void>
 }
 
@@ -60,7 +66,8 @@ export async function openCache(options: CacheOptions): Promise<Cache> {
   const dir = resolve(options.dir)
   const budget = options.budget ?? DEFAULT_BUDGET
   await trustFolder(dir)
-  const layout = await makeLayout(dir)
+  const { boot = await thisBoot() } = options
+  const layout = await makeLayout(dir, boot || undefined)
   await sweepTemp(layout)
   return {
     dir,
@@ -73,22 +80,30 @@ async function runTree(
   layout: CacheLayout,
   budget: number,
   archive: Archive,
-  { dataRoot, links: given = new Map() }: RunTreeOptions,
+  { dataRoot, links: given = new Map(), onError = () => {} }: RunTreeOptions,
 ): Promise<RunTree> {
   const folders = [...archive.manifest.data.values()]
   if (folders.length > 0 && dataRoot === undefined) throw new TypeError('this app has data folders: give dataRoot')
   const data = await dataFolders(archive, resolve(dataRoot ?? ''))
   const links = new Map([...given, ...folders.map(({ name, path }): [string, string] => [path, data.get(name)!])])
-  const tree = treeName(archive, links)
-  const hold = await holdTree(layout, tree)
+  const { tree, hold } = await holdFirst(layout, treeName(archive, links))
+  const found = { root: join(layout.trees, tree, 'app'), data }
   try {
-    const reused = await hasTree(layout, tree)
-    if (!reused) {
-      await buildTree(layout, tree, archive, links)
+    const state = await treeState(layout, tree)
+    if (state === 'flushed') return { ...found, reused: true, release: hold.release }
+    const plan = planTree(archive, links.keys())
+    if (state === 'absent') {
+      await buildTree(layout, tree, archive, plan, links)
       // A tree is complete without it: what could not be collected now is left to the next build.
       await collect(layout, budget).catch(() => {})
     }
-    return { root: join(layout.trees, tree, 'app'), data, reused, release: hold.release }
+    const own = plan.own.map((entry) => entry.path)
+    const flushing = flushLater(layout, tree, own, onError)
+    const release = async () => {
+      await flushing.end()
+      await hold.release()
+    }
+    return { ...found, reused: state !== 'absent', release }
   } catch (error) {
     await hold.release()
     throw error
@@ -101,9 +116,17 @@ function treeName({ manifest, contentDigest }: Archive, links: ReadonlyMap<strin
   return `${manifest.name}-${manifest.version}-${key.digest('hex').slice(0, 32)}`
 }
 
-/** A tree is renamed into place when it is complete, so that being there is enough. */
-async function hasTree(layout: CacheLayout, tree: string): Promise<boolean> {
-  return (await stat(join(layout.trees, tree, 'tree.json')).catch(ignore('ENOENT'))) !== undefined
+/**
+ * Holds the first tree of that name that is not lost. A lost one is left where it is until it is collected: a container
+ * that takes itself for a system of its own may be using it.
+ */
+async function holdFirst(layout: CacheLayout, name: string): Promise<{ tree: string; hold: Hold }> {
+  for (let n = 1; ; n++) {
+    const tree = n === 1 ? name : `${name}-${n}`
+    const hold = await holdTree(layout, tree)
+    if ((await treeState(layout, tree)) !== 'lost') return { tree, hold }
+    await hold.release()
+  }
 }
 
 async function asZappError<T>(dir: string, work: () => Promise<T>): Promise<T> {

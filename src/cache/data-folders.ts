@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Archive } from '../archive/archive.ts'
 import type { DataFolder } from '../format/manifest-types.ts'
-import { ignore, writeEntry } from './blobs.ts'
+import { ignore } from './blobs.ts'
 import { liveness, ownIdentity } from './process-id.ts'
 import { seedOf } from './tree-plan.ts'
 
@@ -32,7 +32,8 @@ async function seed(archive: Archive, folder: DataFolder, root: string, target: 
     for (const [path, entry] of seedOf(archive, folder)) {
       const file = join(temp, path)
       await mkdir(entry.kind === 'dir' ? file : dirname(file), { recursive: true })
-      if (entry.kind === 'file') await writeEntry(file, archive, entry, entry.mode)
+      if (entry.kind === 'file')
+        await writeFile(file, archive.stream(entry), { flag: 'wx', mode: entry.mode, flush: true })
     }
     // Another starter was quicker: its folder counts.
     await rename(temp, target).catch(ignore('EEXIST', 'ENOTEMPTY', 'EPERM'))

@@ -7,7 +7,9 @@ import { liveness, ownIdentity } from './process-id.ts'
 /** The folders of a cache, below `<dir>/v1`. */
 export interface CacheLayout {
   readonly dir: string
-  /** Content by sha256, read-only, never changed. */
+  /** Of the system. Undefined: everything is flushed before it is used. */
+  readonly boot: string | undefined
+  /** Content by sha256, read-only, never changed; `<sha256>.<boot>` while it is good for that boot only. */
   readonly blobs: string
   /** `<name>-<version>-<key>/` → `app/` (the run tree), `tree.json`, `blobs.txt`. */
   readonly trees: string
@@ -22,7 +24,7 @@ export interface CacheLayout {
 const NO_WRITE = ['EROFS', 'EACCES', 'EPERM']
 
 /** Makes the folders. A cache that cannot be written to may still be used, where it holds what is asked for. */
-export async function makeLayout(dir: string): Promise<CacheLayout> {
+export async function makeLayout(dir: string, boot?: string): Promise<CacheLayout> {
   const root = join(dir, 'v1')
   const at = (name: string) => join(root, name)
   const folders = { blobs: at('blobs'), trees: at('trees'), use: at('use'), temp: at('temp'), seconds: at('seconds') }
@@ -31,7 +33,7 @@ export async function makeLayout(dir: string): Promise<CacheLayout> {
       await mkdir(folder, { recursive: true, mode: 0o700 }).catch(ignore(...NO_WRITE))
     }
   }
-  return { dir, ...folders }
+  return { dir, boot, ...folders }
 }
 
 export function isReadOnlyError(error: unknown): boolean {

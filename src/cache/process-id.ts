@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFile, readlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
+import { thisBoot } from './boot.ts'
 
 /**
  * Names of processes that a later process can judge, for files that say "mine": `<pid>-<start>-<where>`.
@@ -64,7 +65,7 @@ let here: Promise<string> | undefined
 
 function place(): Promise<string> {
   here ??= Promise.all([
-    readFile('/proc/sys/kernel/random/boot_id', 'latin1').catch(hostname),
+    thisBoot().then((boot) => boot ?? hostname()),
     readlink('/proc/self/ns/pid').catch(() => ''),
   ]).then((parts) => createHash('sha256').update(parts.join()).digest('hex').slice(0, 12))
   return here

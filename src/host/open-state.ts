@@ -25,7 +25,7 @@ export async function openState(dir: string | undefined, cacheDir: string): Prom
     const receipts = join(cache.dir, 'v1', 'checked')
     await mkdir(receipts, { recursive: true, mode: 0o700 })
     const state = await StateFile.open()
-    const store = await openStore({ dir: temporary, ...judging, receipts, keeps: keptBy(state) })
+    const store = await openStore({ dir: temporary, isTemporary: true, ...judging, receipts, keeps: keptBy(state) })
     const release = async () => {
       validators.close()
       await rm(temporary, { recursive: true, force: true })

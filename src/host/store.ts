@@ -54,6 +54,8 @@ export interface StoreOptions {
   readonly keeps?: (digest: string) => boolean
   /** Where it is kept what was checked. Default: beside the copies, and as long. */
   readonly receipts?: string
+  /** The copies are of no use to a later host: nothing needs to survive the system. Default false. */
+  readonly isTemporary?: boolean
 }
 
 /** Says which checks a receipt vouches for: one more for every change of what passes 1 to 8 refuse. */
@@ -74,7 +76,7 @@ interface Receipt {
  * renamed; those of a host that was killed are swept when the next one opens the store.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { dir, judge, expect = () => {}, keeps = () => false, receipts = dir } = options
+  const { dir, judge, expect = () => {}, keeps = () => false, receipts = dir, isTemporary = false } = options
   const drafts = join(dir, 'drafts')
   await rm(drafts, { recursive: true, force: true })
   await mkdir(drafts, { recursive: true, mode: 0o700 })
@@ -133,11 +135,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     // Held first: a collector must not find it unheld in between.
     const stored = held(digest)
     try {
-      await flush(file)
+      if (!isTemporary) await flush(file)
       await removed(digest)
       await rename(file, stored.file)
       hashed.set(digest, await identify(stored.file))
-      await flush(dir)
+      if (!isTemporary) await flush(dir)
     } catch (error) {
       await stored.release()
       throw error

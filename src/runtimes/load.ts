@@ -194,8 +194,9 @@ export async function runTree(
   const { manifest } = archive
   const cache = await openCache({ dir: await cacheLocation({ cache: options.cache }) })
   const links = await providedPackages(archive)
-  if (manifest.data.size === 0) return cache.runTree(archive, { links })
-  return cache.runTree(archive, { links, dataRoot: await dataRoot() })
+  const onError = (error: unknown) => options.onError?.(error, 'its run tree')
+  const data = manifest.data.size > 0 && { dataRoot: await dataRoot() }
+  return cache.runTree(archive, { links, onError, ...data })
 }
 
 /** Packages that the container supplies appear in the tree as links to its own, so that both use one copy. */
