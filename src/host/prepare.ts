@@ -28,7 +28,8 @@ export function takeIn(source: Pick<Source, 'path' | 'kind'>, store: Store, sign
   const { path: from } = source
   // Loaded for those who need it: a host of archives does not.
   if (source.kind === 'project') {
-    return make(store, async (out) => (await import('../pack/pack.ts')).pack(from, { out, signal }))
+    const wheels = store.scratch(from)
+    return make(store, async (out) => (await import('../pack/pack.ts')).pack(from, { out, signal, wheels }))
   }
   if (isZip(source)) {
     return make(store, async (out) => (await import('../archive/repack.ts')).repack(from, { out, signal }))

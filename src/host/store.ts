@@ -19,6 +19,8 @@ export interface StoredFile {
 export interface Store {
   /** Where a new archive may be written before {@link adopt}. */
   draft(): string
+  /** A folder for what helps to write drafts of one source again. Until the next host opens the store; made by who uses it. */
+  scratch(source: string): string
   /** Where the copy of that digest is, if there is one. */
   fileOf(digest: string): string
   /**
@@ -86,6 +88,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const removals = new Map<string, Promise<void>>()
 
   const draft = () => join(drafts, `${randomUUID()}.zapp`)
+  const scratch = (source: string) => join(drafts, createHash('sha256').update(source).digest('hex'))
   const fileOf = (digest: string) => join(dir, `${hexOf(digest)}.zapp`)
   const receiptOf = (digest: string) => join(receipts, `${hexOf(digest)}.json`)
 
@@ -224,7 +227,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
   }
 
-  return { draft, fileOf, copy, receive, adopt, hold, manifestText, expect, collect }
+  return { draft, scratch, fileOf, copy, receive, adopt, hold, manifestText, expect, collect }
 }
 
 export async function hashFile(file: string): Promise<string> {

@@ -21,7 +21,7 @@ export interface PackProgress {
   readonly total: number
 }
 
-export interface PackOptions extends Pick<PlanOptions, 'allowSecrets' | 'collectStatic' | 'target'> {
+export interface PackOptions extends Pick<PlanOptions, 'allowSecrets' | 'collectStatic' | 'target' | 'wheels'> {
   /** The file to write. Default: `<name>-<version>.zapp` in the project. An existing file is replaced. */
   readonly out?: string
   /** Makes the archive of a Python app a program of its own, with a first line that names Python. Default: false. */

@@ -101,6 +101,11 @@ export interface PlanOptions {
   readonly target?: Partial<PythonTarget>
   /** Runs collectstatic of a Django project, and packs what it gives: the only option that runs the project's code. */
   readonly collectStatic?: boolean
+  /**
+   * A folder for wheels, for who packs a project again and again: pip is asked when requirements, its settings in the
+   * environment or local folders that it takes packages from are others than before. Default: it is asked each time.
+   */
+  readonly wheels?: string
   readonly signal?: AbortSignal
 }
 

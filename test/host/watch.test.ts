@@ -2,6 +2,8 @@ import { copyFile, mkdir, open, readFile, rename, rm, utimes, writeFile } from '
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { tmpDir } from '../helpers/tmp.ts'
+import { countPip } from '../pack/helpers/count-pip.ts'
+import { makeWheels } from '../pack/helpers/wheel.ts'
 import { entry, folderOf, putArchive, type Served, says, start } from './helper.ts'
 
 const shop = (version: string, text = version) => [{ ...entry, name: 'shop', version }, says(text)] as const
@@ -205,6 +207,39 @@ describe('--watch', () => {
     await writeFile(join(dir, 'lib/text.cjs'), 'module.exports = "three"')
     await answers(served, '/', 'three')
     expect(served.host.apps).toMatchObject([{ version: '1.1.0' }])
+  })
+
+  it('a project of Python is packed again without asking pip, until its requirements change', async () => {
+    const asked = await countPip()
+    const [dir, links] = [join(await tmpDir(), 'pad'), await tmpDir()]
+    await makeWheels(links, [{ name: 'one' }, { name: 'two' }])
+    const put = (file: string, text: string) => writeFile(join(dir, file), text)
+    const requires = (names: string) => put('requirements.txt', `--no-index\n--find-links ${links}\n${names}\n`)
+    const answer = (text: string) =>
+      put(
+        'app.py',
+        `import one
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"${text}"]
+`,
+      )
+    await mkdir(dir)
+    await put(
+      'zapp.json',
+      JSON.stringify({ zapp: 1, name: 'pad', version: '1.0.0', entry: { type: 'wsgi', app: 'app:application' } }),
+    )
+    await Promise.all([requires('one'), answer('first')])
+    const served = await start(dir, watch)
+    await answers(served, '/', 'first')
+    await answer('second')
+    await answers(served, '/', 'second')
+    expect(asked()).toBe(1)
+    await requires('one\ntwo')
+    await expect.poll(asked, { timeout: 10_000 }).toBe(2)
+    await answer('third')
+    await answers(served, '/', 'third')
+    expect(asked()).toBe(2)
   })
 
   it('one app that cannot start yet is waited for', async () => {

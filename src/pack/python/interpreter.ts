@@ -10,6 +10,8 @@ export interface Interpreter {
   readonly version: string
   /** Version of its pip; undefined where it has none. */
   readonly pip?: string
+  /** Of pip, in the environment: PIP_INDEX_URL, … */
+  readonly settings: Readonly<Record<string, string>>
   readonly markers: MarkerEnvironment
 }
 
@@ -21,7 +23,8 @@ try:
     version = pip.__version__
 except ImportError:
     version = None
-print(json.dumps({"version": platform.python_version(), "pip": version, "markers": {
+settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+print(json.dumps({"version": platform.python_version(), "pip": version, "settings": settings, "markers": {
     "os_name": os.name, "sys_platform": sys.platform, "platform_machine": platform.machine(),
     "platform_release": platform.release(), "platform_system": platform.system(),
     "platform_version": platform.version(), "python_version": "%d.%d" % sys.version_info[:2],

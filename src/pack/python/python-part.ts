@@ -6,6 +6,7 @@ import { type Collected, collectStatic } from './collect-static.ts'
 import { type Dependencies, readDependencies } from './dependencies.ts'
 import { type FetchOptions, fetchWheels } from './fetch-wheels.ts'
 import { findInterpreter, type Interpreter } from './interpreter.ts'
+import { keptWheels } from './kept-wheels.ts'
 import { LIBRARY, layLibrary, type PythonLibrary, reached } from './library.ts'
 import { LOADER_PACKAGE, loaderFiles, mainFile } from './loader-files.ts'
 import { canonicalName, type MarkerEnvironment } from './markers.ts'
@@ -25,6 +26,8 @@ const NOTHING: PythonPart = { files: [], packages: [], roots: [], findings: [], 
 export interface PythonOptions {
   readonly target: PythonTarget
   readonly collectStatic?: boolean
+  /** See {@link keptWheels}. */
+  readonly wheels?: string | undefined
   readonly signal?: AbortSignal
 }
 
@@ -69,7 +72,11 @@ function usesPython(manifest: Manifest): boolean {
   )
 }
 
-async function packages(root: string, manifest: Manifest, { target, signal }: PythonOptions): Promise<PythonPart> {
+async function packages(
+  root: string,
+  manifest: Manifest,
+  { target, wheels, signal }: PythonOptions,
+): Promise<PythonPart> {
   // Read once without Python: an app that needs nothing packs on a machine that has none.
   if (!needsAny(readDependencies(root, {}))) return NOTHING
   const interpreter = await interpreterFor(manifest, target)
@@ -81,7 +88,7 @@ async function packages(root: string, manifest: Manifest, { target, signal }: Py
   const name = targetName(markers, target)
   const provided = new Set(manifest.dependencies.provided.python.map(canonicalName))
   const options = { interpreter, target, targetName: name, ...(signal ? { signal } : {}) }
-  const library = await fetchLibrary(found, markers, provided, options)
+  const library = await fetchLibrary(found, markers, provided, options, wheels)
   return { ...library, notes: [`${found.from} names the dependencies: wheels for ${name}`] }
 }
 
@@ -97,10 +104,12 @@ async function fetchLibrary(
   markers: MarkerEnvironment,
   provided: ReadonlySet<string>,
   options: FetchOptions,
+  folder: string | undefined,
 ): Promise<PythonLibrary> {
   let { lines } = found
   for (let round = 1; ; round++) {
-    const fetched = await fetchWheels({ ...found, lines }, options)
+    const asked = { ...found, lines }
+    const fetched = await (folder === undefined ? fetchWheels(asked, options) : keptWheels(folder, asked, options))
     const wheels: Wheel[] = []
     for (const one of fetched) wheels.push(await readWheel(one))
     const packed = wheels.filter(({ id }) => !provided.has(id))
