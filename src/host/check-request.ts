@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { judgeRequestPath, type RequestPath } from '../mount/request-path.ts'
+import { FieldKinds } from '../runtimes/field-kinds.ts'
 import { isHostField } from '../runtimes/request-head.ts'
 import { newRequestId, peerOf } from './front/client.ts'
 import { type Reply, refusal } from './reply.ts'
@@ -45,7 +46,7 @@ export function checkRequest(req: IncomingMessage, id: string = newRequestId()):
   let seen = 0
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
-    const meaning = meaningOf(name)
+    const meaning = meanings.of(name)
     if (meaning === ORDINARY) continue
     if (meaning === DROPPED) drop(name)
     else if ((seen & meaning) !== 0) return refusal(400, `The field ${name.toLowerCase()} came twice.`)
@@ -83,21 +84,8 @@ export function checkRequest(req: IncomingMessage, id: string = newRequestId()):
 const ORDINARY = 0
 const DROPPED = -1
 
-/** Names come again and again, in the same spelling: a look-up is a tenth of the work. */
-const meanings = new Map<string, number>()
-/** More are a client's inventions. */
-const MAX_MEANINGS = 500
-
-/** @returns {@link ORDINARY}, {@link DROPPED}, or the bit of a field that may come once */
-function meaningOf(name: string): number {
-  const known = meanings.get(name)
-  if (known !== undefined) return known
-  const lower = name.toLowerCase()
-  const meaning = NEVER_FROM_CLIENTS.test(lower) ? DROPPED : (ONCE.get(lower) ?? ORDINARY)
-  if (meanings.size === MAX_MEANINGS) meanings.clear()
-  meanings.set(name, meaning)
-  return meaning
-}
+/** {@link ORDINARY}, {@link DROPPED}, or the bit of a field that may come once. */
+const meanings = new FieldKinds((lower) => (NEVER_FROM_CLIENTS.test(lower) ? DROPPED : (ONCE.get(lower) ?? ORDINARY)))
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 

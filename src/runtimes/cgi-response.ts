@@ -1,4 +1,4 @@
-import { responseFields } from './proxy-fields.ts'
+import { responseFields } from './upstream/proxy-fields.ts'
 
 /** The header of a script's answer. */
 export interface CgiHead {
@@ -61,7 +61,7 @@ export function parseHead(block: Buffer): CgiHead {
   if (!['content-type', 'location', 'status'].some((name) => once.has(name))) {
     throw new BadAnswer('its header has none of Content-Type, Location and Status')
   }
-  return headOf(once, responseFields({ rawHeaders, headers: {} }))
+  return headOf(once, responseFields(rawHeaders, undefined))
 }
 
 /** Says something of a body: none comes with these statuses (RFC 9110 §8.6, §15.4.5). */

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import { Agent } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,7 +14,7 @@ import { OwnProcess } from './own-process.ts'
 import { privateFolder } from './private-folder.ts'
 import type { ProcessLimits } from './process-limits.ts'
 import type { Supervised } from './supervisor.ts'
-import { IDLE_MS, type Target, type Upstream } from './upstream.ts'
+import { type Target, Upstream } from './upstream/upstream.ts'
 
 /** How a program is started. */
 export interface ProgramSpec {
@@ -46,24 +45,17 @@ const LOOK_MS = 500
  * A program of a `server` entry while it runs. It and all that it starts are ended together: by {@link stop}, when this
  * process exits, and, as far as the system helps, when it is killed.
  */
-export class Program implements Supervised, Upstream {
+export class Program implements Supervised {
   /** Resolves when it has ended, for whatever reason, with that in words. */
   readonly ended: Promise<string>
   /** Resolves when it holds more memory than it may. */
   readonly worn: Promise<void>
-  /** Its connections are used again. */
-  readonly agent = new Agent({ keepAlive: true, timeout: IDLE_MS })
-  /**
-   * Makes one connection for each request, and tells the program to keep it: a program that closed it as soon as it has
-   * answered could do so while the end of the request is still being written, and the answer would be lost.
-   */
-  readonly freshAgent = Object.assign(new Agent({ keepAlive: true }), { maxFreeSockets: 0 })
   readonly hanging: HangWatch
   readonly #spec: ProgramSpec
   readonly #process: OwnProcess
   readonly #targets: readonly Target[]
   readonly #memory: MemoryLimit | undefined
-  #target: Target | undefined
+  #upstream: Upstream | undefined
   readonly #holds = new Holds()
 
   /**
@@ -107,16 +99,15 @@ export class Program implements Supervised, Upstream {
     this.hanging = new HangWatch({ process: this.#process, name, target, requestTime, onHang: onLimit })
     this.worn = this.#memory?.worn ?? new Promise(() => {})
     this.ended = this.#process.ended.then(async (how) => {
-      this.agent.destroy()
-      this.freshAgent.destroy()
+      this.#upstream?.destroy()
       if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => {})
       return how
     })
   }
 
   /** Where it accepts connections. */
-  get target(): Target {
-    return this.#target!
+  get upstream(): Upstream {
+    return this.#upstream!
   }
 
   /** Counts a piece of work, so that it is not told to end before that is done. @returns to be called once */
@@ -146,7 +137,7 @@ export class Program implements Supervised, Upstream {
       for (const target of this.#targets) {
         if (!(await connects(target))) continue
         await this.#checkExposed()
-        this.#target = target
+        this.#upstream = new Upstream(target, true)
         return
       }
       const how = await Promise.race([this.ended, sleep(wait)])

@@ -1,6 +1,5 @@
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import { rm } from 'node:fs/promises'
-import { Agent } from 'node:http'
 import { join } from 'node:path'
 import type { ZappError } from '../errors.ts'
 import { afterMs } from './after-ms.ts'
@@ -12,7 +11,7 @@ import { privateFolder } from './private-folder.ts'
 import { PYTHON_LOADER, type PythonCommand, pythonArgv } from './python-command.ts'
 import type { Supervised } from './supervisor.ts'
 import { typeOf, untilReady } from './until-ready.ts'
-import { IDLE_MS, type Target, type Upstream } from './upstream.ts'
+import { Upstream } from './upstream/upstream.ts'
 
 /** How a worker is started. */
 export interface PythonWorkerSpec extends PythonCommand {
@@ -44,14 +43,11 @@ const DRAINED_MS = 2000
  * it has answered its number of requests. From us: `drain`. When the channel ends, because this process is gone, so does
  * the worker.
  */
-export class PythonWorker implements Supervised, Upstream {
+export class PythonWorker implements Supervised {
   readonly ended: Promise<string>
   /** Resolves when it has answered its number of requests, or costs more than it may. */
   readonly worn: Promise<void>
-  readonly target: Target
-  /** Idle connections are ours to close: the worker does so only when it drains, and then none is in use. */
-  readonly agent = new Agent({ keepAlive: true, timeout: IDLE_MS })
-  readonly freshAgent = this.agent
+  readonly upstream: Upstream
   state: 'starting' | 'ready' | 'draining' | 'ended' = 'starting'
   readonly hanging: HangWatch
   readonly #process: OwnProcess
@@ -78,7 +74,8 @@ export class PythonWorker implements Supervised, Upstream {
 
   private constructor(spec: PythonWorkerSpec, folder: string) {
     const socketPath = join(folder, 's')
-    this.target = { socketPath }
+    // It closes idle connections only when it drains, and then none is in use.
+    this.upstream = new Upstream({ socketPath }, false)
     this.#process = new OwnProcess({
       argv: pythonArgv(spec, socketPath),
       cwd: spec.tree,
@@ -132,7 +129,7 @@ export class PythonWorker implements Supervised, Upstream {
   /** It takes no connections any more: its process has ended, or is about to. */
   lose(): void {
     this.state = 'ended'
-    this.agent.destroy()
+    this.upstream.destroy()
   }
 
   /** Waits for what is held, then lets the worker end; kills it where that takes longer. Idempotent. */

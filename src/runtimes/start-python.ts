@@ -7,10 +7,11 @@ import type { Variables } from './environment.ts'
 import type { LogLine } from './log-lines.ts'
 import type { ProcessLimits } from './process-limits.ts'
 import { processEnvironment } from './program-spec.ts'
-import { proxyRequest, proxyUpgrade } from './proxy.ts'
 import { PythonPool } from './python-pool.ts'
 import type { PythonWorkerSpec } from './python-worker.ts'
 import type { RunningEntry } from './running-entry.ts'
+import { proxyRequest } from './upstream/proxy-request.ts'
+import { proxyUpgrade } from './upstream/proxy-upgrade.ts'
 
 export type PythonEntry = Extract<Entry, { type: 'wsgi' | 'asgi' }>
 
@@ -68,7 +69,7 @@ export async function startPython(entry: PythonEntry, context: PythonContext): P
         const lease = await pool.lease(res)
         if (lease === undefined) return
         try {
-          await proxyRequest(lease.worker, req, res)
+          await proxyRequest(lease.worker.upstream, req, res)
           if (res.headersSent) lease.worker.hanging.heard()
           return lease.release()
         } catch (error) {
@@ -85,7 +86,7 @@ export async function startPython(entry: PythonEntry, context: PythonContext): P
       const lease = await pool.lease(socket)
       if (lease === undefined) return
       socket.once('close', () => lease.release())
-      await proxyUpgrade(lease.worker, req, socket, head).catch((error) => {
+      await proxyUpgrade(lease.worker.upstream, req, socket, head).catch((error) => {
         throw unanswered(error)
       })
     },

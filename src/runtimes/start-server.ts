@@ -1,9 +1,10 @@
 import { fail } from '../errors.ts'
 import type { ProcessWatch } from './entry-watch.ts'
 import { Program, type ProgramSpec } from './program.ts'
-import { proxyRequest, proxyUpgrade } from './proxy.ts'
 import type { RunningEntry } from './running-entry.ts'
 import { Supervisor } from './supervisor.ts'
+import { proxyRequest } from './upstream/proxy-request.ts'
+import { proxyUpgrade } from './upstream/proxy-upgrade.ts'
 
 /**
  * Starts the program of a `server` entry and passes requests on to it. A program that ends by itself is started again;
@@ -56,10 +57,10 @@ export async function startServer(
   return {
     listener: (req, res) =>
       withProgram(async (running) => {
-        await proxyRequest(running, req, res)
+        await proxyRequest(running.upstream, req, res)
         if (res.headersSent) running.hanging.heard()
       }),
-    upgrade: () => (req, socket, head) => withProgram((running) => proxyUpgrade(running, req, socket, head)),
+    upgrade: () => (req, socket, head) => withProgram((running) => proxyUpgrade(running.upstream, req, socket, head)),
     late: () => programs.current?.hanging.doubt(),
     isUp: () => programs.current !== undefined,
     close: () => programs.close(),

@@ -260,7 +260,7 @@ def application(environ, start_response):
 })
 
 /** Resolves when the answer has begun. */
-async function begin({ target }: PythonWorker, path: string, headers: Record<string, string>) {
+async function begin({ upstream: { target } }: PythonWorker, path: string, headers: Record<string, string>) {
   const { socketPath } = target as { socketPath: string }
   const asked = request({ socketPath, path, headers, agent: false }).end()
   const [answer] = (await once(asked, 'response')) as [IncomingMessage]

@@ -387,7 +387,6 @@ describe('a request', () => {
       ['x-forwarded-proto', 'http'],
       ['x-forwarded-host', host],
       ['x-forwarded-prefix', '/shop'],
-      ['connection', 'keep-alive'],
     ])
   })
 

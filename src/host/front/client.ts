@@ -68,13 +68,32 @@ export function identify(req: IncomingMessage, { socket, peer, isEncrypted }: Pr
 }
 
 /** Lets a connection look as if it came from the client that its next request is of. */
-export function actAs(socket: Socket, address: string | undefined, isSecure: boolean): void {
-  define(socket, 'remoteAddress', address)
-  define(socket, 'encrypted', isSecure)
+export function actAs(socket: Acting, address: string | undefined, isSecure: boolean): void {
+  const client = socket[CLIENT]
+  if (client) {
+    client.address = address
+    client.isSecure = isSecure
+  } else {
+    socket[CLIENT] = { address, isSecure }
+    Object.defineProperties(socket, OF_CLIENT)
+  }
 }
 
-function define(socket: Socket, name: string, value: unknown): void {
-  Object.defineProperty(socket, name, { value, configurable: true })
+const CLIENT = Symbol('client')
+type Acting = Socket & { [CLIENT]?: { address: string | undefined; isSecure: boolean } }
+
+/** The same for all: a property that is defined anew for each request would cost more than the rest of it. */
+const OF_CLIENT: PropertyDescriptorMap & ThisType<Acting> = {
+  remoteAddress: {
+    get() {
+      return this[CLIENT]?.address
+    },
+  },
+  encrypted: {
+    get() {
+      return this[CLIENT]?.isSecure
+    },
+  },
 }
 
 /** Ids of other processes begin with something else. */

@@ -3,7 +3,7 @@ import type { WorkerProcess } from './worker-process.ts'
 
 /** The status that a worker answers with on its private socket; in words why it does not. */
 export function askStatus(
-  { target }: WorkerProcess,
+  { upstream: { target } }: WorkerProcess,
   { path, host }: { readonly path: string; readonly host: string },
   signal: AbortSignal,
 ): Promise<string | number> {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { proxyRequest, proxyUpgrade } from '../../runtimes/proxy.ts'
+import { proxyRequest } from '../../runtimes/upstream/proxy-request.ts'
+import { proxyUpgrade } from '../../runtimes/upstream/proxy-upgrade.ts'
 import { endWith, type Reply, refusal, sendReply } from '../reply.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
@@ -33,7 +34,7 @@ export class PassingOn {
     if (!worker) return sendReply(UNAVAILABLE, req, res)
     const done = worker.ask()
     try {
-      await proxyRequest(worker, req, res)
+      await proxyRequest(worker.upstream, req, res)
     } catch (error) {
       this.#options.onError(error, 'passing a request on')
       if (!res.headersSent) sendReply(insteadOf(worker), req, res)
@@ -48,7 +49,7 @@ export class PassingOn {
     if (!worker) return endWith(socket, UNAVAILABLE)
     const done = worker.ask()
     socket.once('close', done)
-    await proxyUpgrade(worker, req, socket, head).catch((error) => {
+    await proxyUpgrade(worker.upstream, req, socket, head).catch((error) => {
       this.#options.onError(error, 'passing an upgrade on')
       endWith(socket, insteadOf(worker))
     })

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process'
-import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { fail } from '../../errors.ts'
@@ -9,7 +8,7 @@ import { privateFolder, removePrivateFolder, sealSocket, socketOf } from '../../
 import type { ProcessLimits } from '../../runtimes/process-limits.ts'
 import type { Supervised } from '../../runtimes/supervisor.ts'
 import { untilReady } from '../../runtimes/until-ready.ts'
-import type { Target, Upstream } from '../../runtimes/upstream.ts'
+import { Upstream } from '../../runtimes/upstream/upstream.ts'
 import type { AccessFormat } from '../access-log.ts'
 import { LONGEST_MS } from '../deadline.ts'
 import type { BoundHandle } from '../front/bind.ts'
@@ -50,14 +49,11 @@ const ENDING_MS = 2000
  *     starting ── "ready" ──▶ ready ── stop() ──▶ draining ──▶ ended
  *        └── "failed", not in time ─────────────────────────────▲
  */
-export class WorkerProcess implements Supervised, Upstream {
+export class WorkerProcess implements Supervised {
   readonly ended: Promise<string>
   /** Resolves when it has answered its number of requests, or costs more than it may. */
   readonly worn: Promise<void>
-  readonly target: Target
-  /** Idle connections are ours to close. */
-  readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64 })
-  readonly freshAgent = this.agent
+  readonly upstream: Upstream
   state: 'starting' | 'ready' | 'draining' | 'ended' = 'starting'
   readonly #spec: WorkerSpec
   readonly #socket: string
@@ -94,7 +90,7 @@ export class WorkerProcess implements Supervised, Upstream {
     this.#spec = spec
     const { argv, cwd, env, start } = spec.launch(socket)
     this.#socket = socket
-    this.target = { socketPath: socket }
+    this.upstream = new Upstream({ socketPath: socket }, false)
     this.#process = new OwnProcess({
       argv,
       cwd,
@@ -112,7 +108,7 @@ export class WorkerProcess implements Supervised, Upstream {
     this.#child.once('exit', () => this.#lost())
     this.#child.once('disconnect', () => this.#lost())
     this.ended = this.#process.ended.then(async (how) => {
-      this.agent.destroy()
+      this.upstream.destroy()
       clearTimeout(this.#killTimer)
       await removePrivateFolder(folder)
       this.#channel.gone()
