@@ -238,7 +238,9 @@ export class Front {
 
   #route(socket: Socket, bytes: Buffer, head: Head | undefined): void {
     const deployment = head && this.#deploymentFor(head)
-    if (deployment && !this.#closing && deployment.connections?.take(socket, bytes)) this.#hold(deployment)
+    // To hand a connection over takes longer than to pass a request on.
+    const isWorthIt = deployment && !head.isOnly && !this.#closing
+    if (isWorthIt && deployment.connections?.take(socket, bytes)) this.#hold(deployment)
     else if (deployment?.connections && deployment.rest?.isAsleep) this.#waiting.adopt(socket, bytes)
     else this.#here.adopt(socket, bytes)
   }
@@ -261,7 +263,7 @@ export class Front {
     return this.#options.find(path, method, host)
   }
 
-  #deploymentFor({ method, target, host }: Head): Deployment | undefined {
+  #deploymentFor({ method, target, host }: Omit<Head, 'isOnly'>): Deployment | undefined {
     const path = judgeRequestPath({ method, target, headers: { get: () => host ?? null }, mount: '' })
     if (typeof path === 'number') return undefined
     const found = this.#options.find(path.decoded || '/', method, host?.toLowerCase())

@@ -5,6 +5,8 @@ export interface Head {
   readonly target: string
   /** As it was sent; undefined in HTTP/1.0. */
   readonly host: string | undefined
+  /** All of the request is there, and no other will follow on its connection. */
+  readonly isOnly: boolean
 }
 
 const MAX_LINE = 8 * 1024
@@ -13,6 +15,10 @@ const MAX_HEAD = 16 * 1024
 const REQUEST_LINE = /^([A-Z]+) ([\x21-\x7e]+) HTTP\/1\.([01])$/
 const HOST = /^host:[ \t]*([^\s,]*)[ \t]*$/i
 const OTHER_FIELD = /^(?!host)[A-Za-z0-9!#$%&'*+.^_`|~-]+:/i
+const CLOSE = /\r\nconnection:[ \t]*close[ \t]*\r\n/i
+const KEEP_ALIVE = /\r\nconnection:[^\r]*keep-alive/i
+/** What follows the head is a body, or another protocol. */
+const GOES_ON = /\r\n(?:content-length|transfer-encoding|upgrade):/i
 const HOST_LIKE = /^host[A-Za-z0-9!#$%&'*+.^_`|~-]+:/i
 
 /**
@@ -34,10 +40,16 @@ export function readHead(bytes: Buffer): Head | 'more' | 'odd' {
     const next = text.indexOf('\r\n', at)
     if (next === -1) return bytes.length >= MAX_HEAD ? 'odd' : 'more'
     const line = text.slice(at, next)
-    if (line === '') return minor === '0' ? { method, target, host: undefined } : 'odd'
+    if (line === '') return minor === '0' ? { method, target, host: undefined, isOnly: isOnly(text, minor) } : 'odd'
     const [, host] = HOST.exec(line) ?? []
-    if (host !== undefined) return { method, target, host }
+    if (host !== undefined) return { method, target, host, isOnly: isOnly(text, minor) }
     if (!OTHER_FIELD.test(line) && !HOST_LIKE.test(line)) return 'odd'
     at = next + 2
   }
+}
+
+/** RFC 9112 §9.3. */
+function isOnly(text: string, minor: string | undefined): boolean {
+  if (!text.endsWith('\r\n\r\n') || GOES_ON.test(text)) return false
+  return minor === '0' ? !KEEP_ALIVE.test(text) : CLOSE.test(text)
 }

@@ -141,6 +141,8 @@ class Exchange implements ExchangeListener {
   /** The answer is sent; where it is not whole, the client has gone, and nobody is there to be told. */
   readonly #onClose = () => {
     this.#leave()
+    // What still comes of the request is nobody's.
+    if (this.#hasBody) this.#req.resume()
     if (this.#answer === 'over' && this.#isSent) this.#upstream.giveBack(this.#connection)
     else this.#connection.destroy()
     this.#resolve()
@@ -148,8 +150,7 @@ class Exchange implements ExchangeListener {
 
   #leave(): void {
     this.#res.off('close', this.#onClose).off('drain', this.#onTaken).off('error', this.#onFailed)
-    // What still comes of the request is nobody's.
-    if (this.#hasBody) this.#req.off('data', this.#onData).off('data', this.#onChunk).resume()
+    if (this.#hasBody) this.#req.off('data', this.#onData).off('data', this.#onChunk)
   }
 }
 
