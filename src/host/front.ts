@@ -70,7 +70,7 @@ const MISDIRECTED = refusal(421, 'This connection is for another host.')
  * One whose app sleeps is answered here until that is awake; with the request after it is peeked at again.
  *
  * What is peeked at only decides where a connection goes. Each request is judged where it is answered, here or there, by
- * the same {@link RequestServer}. What came over TLS and what a proxy sends stays here.
+ * the same {@link RequestServer}. What came over TLS, what a proxy sends, and a connection for one request stay here.
  */
 export class Front {
   readonly #options: FrontOptions

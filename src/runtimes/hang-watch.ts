@@ -2,7 +2,7 @@ import type { ZappError } from '../errors.ts'
 import type { OwnProcess } from './own-process.ts'
 import { ping } from './ping.ts'
 import { HANGING_MS, Pulse } from './pulse.ts'
-import type { Target } from './upstream.ts'
+import type { Target } from './upstream/upstream.ts'
 
 export interface HangWatchOptions {
   readonly process: OwnProcess

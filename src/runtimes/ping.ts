@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Target } from './upstream.ts'
+import type { Target } from './upstream/upstream.ts'
 
 /**
  * A server has to refuse it by itself, as any request of HTTP/1.1 without Host (RFC 9112 §3.2): it does so while its event

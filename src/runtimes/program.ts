@@ -95,7 +95,7 @@ export class Program implements Supervised {
     const { entry: name, limits, onLimit } = spec
     const { memory: limit, requestTime } = limits
     this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess: onLimit })
-    const target = () => this.target
+    const target = () => this.upstream.target
     this.hanging = new HangWatch({ process: this.#process, name, target, requestTime, onHang: onLimit })
     this.worn = this.#memory?.worn ?? new Promise(() => {})
     this.ended = this.#process.ended.then(async (how) => {

@@ -85,7 +85,7 @@ export class PythonWorker implements Supervised {
     })
     const { name, memory: limit, requestTime, onLimit } = spec
     this.#memory = limit === undefined ? undefined : new MemoryLimit(this.#process, { limit, name, onExcess: onLimit })
-    const target = () => this.target
+    const target = () => this.upstream.target
     this.hanging = new HangWatch({ process: this.#process, name, target, requestTime, onHang: onLimit })
     this.worn = new Promise((resolve) => {
       this.child.on('message', (message) => {
