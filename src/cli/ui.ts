@@ -1,4 +1,4 @@
-import { isAbsolute, relative, resolve } from 'node:path'
+import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import picocolors from 'picocolors'
 import type { Io, Sink } from './io.ts'
 import { safeJson } from './safe-text.ts'
@@ -27,7 +27,7 @@ export interface Ui {
   warn(...lines: readonly string[]): void
   /** The absolute path of an argument. */
   path(argument: string): string
-  /** The shortest name of an absolute path: relative where it lies in the working folder. */
+  /** The shortest name of an absolute path: relative where it lies in the working folder, unless that is the root. */
   name(path: string): string
 }
 
@@ -49,7 +49,9 @@ export function createUi(io: Io, json: boolean): Ui {
     path: (argument) => resolve(io.cwd, argument),
     name(path) {
       const name = relative(io.cwd, path)
-      return name === '' || name.startsWith('..') || isAbsolute(name) ? path : name
+      // A service runs in the root folder, where a name without its slash would say nothing in a log.
+      const isInRoot = dirname(io.cwd) === io.cwd
+      return isInRoot || name === '' || name.startsWith('..') || isAbsolute(name) ? path : name
     },
   }
 }
