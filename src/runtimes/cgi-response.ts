@@ -1,3 +1,4 @@
+import { BadAnswer } from './bad-answer.ts'
 import { responseFields } from './upstream/proxy-fields.ts'
 
 /** The header of a script's answer. */
@@ -11,9 +12,6 @@ export interface CgiHead {
   /** What its Content-Length says. */
   readonly length: number | undefined
 }
-
-/** A header block that is no answer; the message says why. */
-export class BadAnswer extends Error {}
 
 /** RFC 9110 §5.6.2; RFC 3875 §6.3 allows no space before the colon and no folded lines. */
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/s

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { BadAnswer, type CgiHead, endOfHead, parseHead } from './cgi-response.ts'
+import { BadAnswer } from './bad-answer.ts'
+import { type CgiHead, endOfHead, parseHead } from './cgi-response.ts'
 import type { Exit, ScriptProcess } from './script-process.ts'
 import { writeHead } from './write-head.ts'
 

@@ -16,6 +16,7 @@ it.each([
   [head('POST / HTTP/1.1', 'Transfer-Encoding: chunked', 'Connection: close'), false],
   [head('GET / HTTP/1.0', 'Upgrade: websocket'), false],
   [`${head('GET / HTTP/1.1', 'Connection: close')}GET`, false],
+  [head('GET / HTTP/1.1') + head('GET / HTTP/1.1', 'Connection: close'), false],
   [head('GET / HTTP/1.1', 'Connection: close').slice(0, -2), false],
 ])('whether %j is all that comes over its connection: %s', (text, isOnly) => {
   expect(readHead(Buffer.from(text))).toMatchObject({ target: '/', isOnly })

@@ -498,6 +498,16 @@ describe('an answer', () => {
     expect(await (await fetch(`${origin}/pid`)).text()).toBe(pid)
   })
 
+  it('that is whole is the client’s, whatever follows it', async () => {
+    const more = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more'
+    const { origin, errors } = await serve(raw({ '/': more, '/head': more }))
+    for (let i = 0; i < 3; i++) {
+      expect(await (await fetch(origin)).text()).toBe('ok')
+      expect((await fetch(`${origin}/head`, { method: 'HEAD' })).headers.get('content-length')).toBe('2')
+    }
+    expect(errors).toEqual([])
+  })
+
   it('that breaks off does not look whole', async () => {
     const { origin } = await serve(
       raw({

@@ -85,11 +85,13 @@ type Acting = Socket & { [CLIENT]?: { address: string | undefined; isSecure: boo
 /** The same for all: a property that is defined anew for each request would cost more than the rest of it. */
 const OF_CLIENT: PropertyDescriptorMap & ThisType<Acting> = {
   remoteAddress: {
+    configurable: true,
     get() {
       return this[CLIENT]?.address
     },
   },
   encrypted: {
+    configurable: true,
     get() {
       return this[CLIENT]?.isSecure
     },

@@ -50,6 +50,7 @@ export function readHead(bytes: Buffer): Head | 'more' | 'odd' {
 
 /** RFC 9112 §9.3. */
 function isOnly(text: string, minor: string | undefined): boolean {
-  if (!text.endsWith('\r\n\r\n') || GOES_ON.test(text)) return false
+  // Else the head is not complete, or something follows it already.
+  if (text.indexOf('\r\n\r\n') !== text.length - 4 || GOES_ON.test(text)) return false
   return minor === '0' ? !KEEP_ALIVE.test(text) : CLOSE.test(text)
 }

@@ -1,3 +1,4 @@
+import { BadAnswer } from '../bad-answer.ts'
 import { FieldKinds } from '../field-kinds.ts'
 
 /** The head of an answer, RFC 9112 §4 and §5. */
@@ -18,9 +19,6 @@ export interface AnswerListener {
   /** @param bytes of the body, good for this call only @param isLast the answer is over; there may be no bytes then */
   onBody(bytes: Buffer, isLast: boolean): void
 }
-
-/** What came is no answer; nothing that follows on its connection can be trusted to be one. */
-export class BadAnswer extends Error {}
 
 /** Bytes of a head, and of trailers: what Node's own client takes. */
 const MAX_HEAD = 16 * 1024

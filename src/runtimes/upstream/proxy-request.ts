@@ -96,12 +96,18 @@ class Exchange implements ExchangeListener {
   }
 
   onError(error: NodeJS.ErrnoException): void {
+    // The client has a whole answer, whatever a program says behind it: a body to HEAD, or more than its length.
+    if (this.#answer === 'over') return
     const isUnanswered = this.#answer === 'awaited' && !this.#res.destroyed
     if (isUnanswered && this.#isRepeatable && this.#connection.isReused && isReset(error)) {
       // On a fresh connection it cannot happen that the program closes it for being idle while we send.
       this.#connection = this.#ask(true)
       return
     }
+    this.#fail(error)
+  }
+
+  #fail(error: Error): void {
     this.#leave()
     this.#reject(error)
     if (this.#answer !== 'awaited') this.#res.destroy()
@@ -135,7 +141,7 @@ class Exchange implements ExchangeListener {
 
   readonly #onFailed = (error: Error) => {
     this.#connection.destroy()
-    this.onError(error)
+    this.#fail(error)
   }
 
   /** The answer is sent; where it is not whole, the client has gone, and nobody is there to be told. */
@@ -161,9 +167,9 @@ function headOf(req: MountedRequest): string {
   const fields = requestFields(req)
   let text = `${method} ${url} HTTP/1.1\r\n`
   for (let i = 0; i < fields.length; i += 2) {
-    const value = fields[i + 1] as string
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) throw new Error(`its field ${fields[i]} cannot be sent`)
-    text += `${fields[i]}: ${value}\r\n`
+    const field = `${fields[i]}: ${fields[i + 1]}`
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(field)) throw new Error('a field of it cannot be sent')
+    text += `${field}\r\n`
   }
   return `${text}\r\n`
 }

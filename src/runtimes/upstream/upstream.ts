@@ -38,7 +38,7 @@ export class Upstream {
   /** Takes a connection back when an answer has come. */
   giveBack(connection: Connection): void {
     connection.letGo()
-    if (connection.isFree && this.#all.has(connection)) {
+    if (connection.isFree) {
       connection.isReused = true
       this.#idle.push({ connection, since: performance.now() })
       this.#timer ??= setInterval(() => this.#look(), IDLE_MS / 2).unref()

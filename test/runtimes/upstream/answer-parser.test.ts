@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { AnswerParser, BadAnswer } from '../../../src/runtimes/upstream/answer-parser.ts'
+import { BadAnswer } from '../../../src/runtimes/bad-answer.ts'
+import { AnswerParser } from '../../../src/runtimes/upstream/answer-parser.ts'
 
 interface Read {
   readonly hints: number[]
