@@ -498,6 +498,19 @@ describe('an answer', () => {
     expect(await (await fetch(`${origin}/pid`)).text()).toBe(pid)
   })
 
+  it('that filled what may wait for the client leaves a connection that answers', async () => {
+    const { origin } = await serve(`let connections = 0
+      require('node:http').createServer((_, res) => {
+        res.write('x'.repeat(40_000))
+        res.end(String(connections))
+      }).on('connection', () => connections++).listen(process.env.PORT)`)
+    // Its chunks and their end come in one piece, or in several.
+    for (let i = 0; i < 20; i++) {
+      const text = await (await fetch(origin, { signal: AbortSignal.timeout(10_000) })).text()
+      expect(text.length).toBeGreaterThan(40_000)
+    }
+  })
+
   it('that is whole is the client’s, whatever follows it', async () => {
     const more = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more'
     const { origin, errors } = await serve(raw({ '/': more, '/head': more }))

@@ -39,6 +39,8 @@ export class Upstream {
   giveBack(connection: Connection): void {
     connection.letGo()
     if (connection.isFree) {
+      // It was paused for a client whose answer is over: an idle one is read, so that its end is seen.
+      connection.resume()
       connection.isReused = true
       this.#idle.push({ connection, since: performance.now() })
       this.#timer ??= setInterval(() => this.#look(), IDLE_MS / 2).unref()
