@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -7,28 +7,32 @@ import { startLoad } from '../host/load.ts'
 import { home, putApp } from './apps.ts'
 import { type HostProcess, makePlace, withHost } from './host-process.ts'
 import { heavy, mutants, rejected } from './hostile-archives.ts'
+import { makeProbe } from './probe.ts'
 import { promise } from './promise.ts'
 import { atMost, none, number, tried } from './promise-line.ts'
 import { sized } from './size.ts'
-import { until } from './until.ts'
 
-const PROBE = join(import.meta.dirname, 'loop-probe.mjs')
 /** Of 10^6 that the promise speaks of, what an hour has room for: each is sent, stored, judged by a process, and told of. */
 const MUTANTS = sized(2000, 200_000)
 /** As an upload comes from four builds at once. */
 const AT_ONCE = 4
 
+/** Of the event loop, in ms, since it was asked before. */
+interface Delays {
+  readonly p99: number
+  readonly max: number
+}
+
 promise('R18', 'a hostile archive cannot hurt the host: it is judged beside it, within bounds', async () => {
   const place = await makePlace()
-  const told = join(place.temporary, 'loop.json')
+  const probe = makeProbe<Delays>(place, 'loop-probe.mjs')
   await putApp(place.apps, 'node', 'code', 'v1')
   await putApp(place.apps, 'page', 'page', 'v1')
-  const prefix = ['env', `ZAPP_LOOP_PROBE=${told}`, `NODE_OPTIONS=--import=${PROBE}`]
   return withHost(
     place,
     async (host) => {
       const load = startLoad(host.port, [[{ ...home('/code'), pauseMs: 2 }], [{ ...home('/page'), pauseMs: 2 }]])
-      await delays(host, told)
+      await probe.ask(host)
 
       let accepted = 0
       const send = async (bytes: Buffer) => {
@@ -43,11 +47,11 @@ promise('R18', 'a hostile archive cannot hurt the host: it is judged beside it, 
         const some = Array.from({ length: Math.min(left, 1000) }, () => source.next().value as Buffer)
         await Promise.all(some.map((bytes) => limit(() => send(bytes))))
       }
-      const small = await delays(host, told)
-      const large: [string, { p99: number; max: number }][] = []
+      const small = await probe.ask(host)
+      const large: [string, Delays][] = []
       for (const [what, bytes] of await heavy(sized(20_000, 65_000))) {
         await send(bytes)
-        large.push([what, await delays(host, told)])
+        large.push([what, await probe.ask(host)])
       }
       const { requests, failures } = await load.stop()
       for (const line of failures.slice(0, 10)) console.error(line)
@@ -65,7 +69,7 @@ promise('R18', 'a hostile archive cannot hurt the host: it is judged beside it, 
         tried(`longest delay: small ones ${Math.round(small.max)} ms, ${longest}`),
       ]
     },
-    { prefix },
+    probe.options,
   )
 })
 
@@ -88,12 +92,4 @@ async function upload(host: HostProcess, bytes: Buffer): Promise<number> {
     asked.on('error', () => resolve(0))
     asked.end(bytes)
   })
-}
-
-/** Since it was asked before. */
-async function delays(host: HostProcess, told: string): Promise<{ p99: number; max: number }> {
-  rmSync(told, { force: true })
-  host.kill('SIGUSR2')
-  await until(() => existsSync(told) && readFileSync(told, 'utf8').endsWith('}'))
-  return JSON.parse(readFileSync(told, 'utf8')) as { p99: number; max: number }
 }

@@ -5,12 +5,11 @@ import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Files, makeArchive } from '../helpers/make-archive.ts'
-import { isRunning, isZombie, openFiles, residentMiB } from '../helpers/processes.ts'
+import { isRunning, openFiles } from '../helpers/processes.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { startLoad } from '../host/load.ts'
 import { open, readAll } from '../host/raw.ts'
 import { home, makeApp, moveIn, putApp } from './apps.ts'
-import { askOnce } from './ask-once.ts'
 import { HostProcess, makePlace, withHost } from './host-process.ts'
 import { promise } from './promise.ts'
 import { atMost, exactly, type Figure, holds, none, number, tried } from './promise-line.ts'
@@ -227,67 +226,6 @@ promise('R12', 'to run out of descriptors does not end the host', async () => {
     { prefix: ['sh', '-c', 'ulimit -n 128; exec "$@"', 'sh'] },
   )
 })
-
-promise('R13', 'nothing leaks', async () => {
-  const place = await makePlace()
-  return withHost(place, async (host) => {
-    const times = sized(20, 500)
-    const kinds = ['page', 'node', 'page', 'cgi'] as const
-    const curve: number[] = []
-    let wrong = 0
-    const deploy = async (i: number) => {
-      const kind = kinds[i % kinds.length]!
-      await host.deploy(await makeApp(kind, kind, `v${i}`), `/${kind}`)
-      const { headers } = await askOnce(host.port, `/${kind}/`)
-      if (headers['x-version'] !== `v${i}`) wrong++
-    }
-    // Caches fill, code is compiled, every kind has its processes and, at its fourth version, the three that are kept open.
-    // V8 touches the pages of its young generation (two halves of 16 MiB) for the first time: that levels off after about 400.
-    const warm = sized(16, 500)
-    for (let i = 0; i < warm; i++) {
-      if (i % 100 === 0) curve.push(residentMiB(host.pid))
-      await deploy(i)
-    }
-    await quiet(host)
-    const [files, processes] = [openFiles(host.pid), host.processes.length]
-    const memory: [number, number][] = []
-    for (let i = warm; i < warm + times; i++) {
-      if (i % 100 === 0) curve.push(residentMiB(host.pid))
-      await deploy(i)
-      memory.push([i, residentMiB(host.pid)])
-    }
-    await quiet(host)
-    // One that has just ended is waited for in a moment.
-    const zombies = () => host.processes.filter(isZombie)
-    await until(() => zombies().length === 0, 5000).catch(() => {})
-    const slope = slopeOf(memory) * 100
-    const mark = sized(tried, (text: string): Figure => ({ text, mark: 'below 1 MiB', kept: slope < 1 }))
-    return [
-      tried(`${times} redeploys, after ${warm} that fill caches`),
-      none('wrong answers', wrong),
-      none('descriptors more', Math.max(0, (await leastFiles(host, files)) - files)),
-      none('processes more', Math.max(0, host.processes.length - processes)),
-      none('zombies', zombies().length),
-      tried(`resident MiB before each hundred: ${curve.map(Math.round).join(', ')}`),
-      // So few redeploys say nothing about memory: the collector has not yet run through it.
-      mark(`resident memory for 100 redeploys: ${slope.toFixed(2)} MiB`),
-    ]
-  })
-})
-
-/** Old versions have ended. */
-async function quiet(host: HostProcess): Promise<void> {
-  await until(async () => (await host.apps()).every(({ draining }) => draining === 0))
-  await sleep(500)
-}
-
-/** Of the line of least squares. */
-function slopeOf(points: readonly (readonly [number, number])[]): number {
-  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length
-  const [x, y] = [mean(0), mean(1)]
-  const above = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0)
-  return above / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0)
-}
 
 const SLOW: Files = {
   'app.js': `
