@@ -17,8 +17,8 @@ if (file !== undefined) {
       await turn()
     }
     const { rss, heapUsed } = process.memoryUsage()
-    // Timers come and go.
-    const handles = process.getActiveResourcesInfo().filter((type) => type !== 'Timeout' && type !== 'Immediate')
+    // Timers and requests come and go.
+    const handles = process.getActiveResourcesInfo().filter((type) => type.endsWith('Wrap'))
     writeFileSync(file, JSON.stringify({ rss, heapUsed, handles: handles.length }))
   })
 }
