@@ -14,7 +14,7 @@ const DROPPED: readonly Kind[] = ['page', 'express', 'wsgi']
 const EACH = UPLOADED.length + DROPPED.length
 /** Caches fill, V8 compiles what is called often, and at their fourth version apps have the three that are kept. */
 const WARM = sized(4, 63)
-const ROUNDS = sized(6, 63)
+const ROUNDS = sized(4, 63)
 /**
  * V8 has a young generation of up to 3 × 16 MiB and uses as much of it as there was work lately: pages that were touched,
  * not memory that is kept, and more than what is looked for.
