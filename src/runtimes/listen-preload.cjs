@@ -5,16 +5,21 @@
  *
  * - The first HTTP server that listens on a TCP port listens on a private Unix socket instead, whatever port and
  *   address the program has in its code. A server that closes makes room for the next: some programs try a port first.
+ *   Such a server has nothing that answers, and until there is something the socket does not get its name: whoever
+ *   waits for it would take the program for ready.
  * - When the process that started the program is gone, the program and what it started are ended: file descriptor 3 is
  *   a pipe that nobody writes to, and its end comes even where that process was killed.
  */
-const { rmSync } = require('node:fs')
+const { renameSync, rmSync } = require('node:fs')
 const { Server: HttpServer } = require('node:http')
 const { Server, Socket } = require('node:net')
 const { dirname } = require('node:path')
 
 /** For a handler of SIGTERM that saves something. */
 const GRACE_MS = 2000
+
+/** Events of an HTTP server whose listeners answer. */
+const ANSWERS = ['request', 'upgrade', 'connect']
 
 const path = process.env.ZAPP_LISTEN
 if (path) {
@@ -37,9 +42,24 @@ function redirectListen(path) {
     })
     // Programs print it.
     this.address = () => (this.listening ? { address: '127.0.0.1', family: 'IPv4', port } : null)
+    const unnamed = `${path}.new`
+    this.once('listening', () => whenAnswers(this, () => renameSync(unnamed, path)))
     const callback = args.at(-1)
-    return listen.call(this, { path }, ...(typeof callback === 'function' ? [callback] : []))
+    return listen.call(this, { path: unnamed }, ...(typeof callback === 'function' ? [callback] : []))
   }
+}
+
+/**
+ * @param {import('node:net').Server} server
+ * @param {() => void} then called once, at once or when a listener is added
+ */
+function whenAnswers(server, then) {
+  if (ANSWERS.some((event) => server.listenerCount(event) > 0)) return then()
+  server.on('newListener', /** @param {string} event */ function added(event) {
+    if (!ANSWERS.includes(event) || !server.listening) return
+    server.off('newListener', added)
+    then()
+  })
 }
 
 /**

@@ -119,11 +119,15 @@ describe('a program', () => {
   it('may try a port before, and listen on a second one for itself', async () => {
     const { origin } = await serve(`
       const http = require('node:http'), net = require('node:net'), { once } = require('node:events')
+      const { setTimeout: sleep } = require('node:timers/promises')
       ;(async () => {
         for (const make of [net.createServer, http.createServer]) {
           const probe = make().listen(0, '127.0.0.1')
           await once(probe, 'listening')
           if (!(probe.address().port > 0)) process.exit(1)
+          // Whoever waits for the program would find it now.
+          probe.on('connection', () => process.exit(2))
+          await sleep(250)
           await once(probe.close(), 'close')
         }
         const second = http.createServer((_, res) => res.end('second'))
@@ -133,6 +137,13 @@ describe('a program', () => {
       })()`)
     const { port } = (await (await fetch(origin)).json()) as { port: number }
     expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('second')
+  })
+
+  it('may say what answers after it listens', async () => {
+    const { origin } = await serve(`
+      const server = require('node:http').createServer().listen(process.env.PORT)
+      setTimeout(() => server.on('request', (_, res) => res.end('late')), 100)`)
+    expect(await (await fetch(origin)).text()).toBe('late')
   })
 
   it('of another language listens on PORT at HOST', async () => {
