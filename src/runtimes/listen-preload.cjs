@@ -50,16 +50,22 @@ function redirectListen(path) {
 }
 
 /**
- * @param {import('node:net').Server} server
- * @param {() => void} then called once, at once or when a listener is added
+ * @param {import('node:net').Server} server that listens
+ * @param {() => void} then called once: now, or when there is something that answers; never once the server is closed
  */
 function whenAnswers(server, then) {
-  if (ANSWERS.some((event) => server.listenerCount(event) > 0)) return then()
-  server.on('newListener', /** @param {string} event */ function added(event) {
-    if (!ANSWERS.includes(event) || !server.listening) return
-    server.off('newListener', added)
+  let over = false
+  const look = () => {
+    if (over || !ANSWERS.some((event) => server.listenerCount(event) > 0)) return
+    over = true
     then()
+  }
+  server.once('close', () => {
+    over = true
   })
+  // The event comes before the listener is there.
+  server.on('newListener', () => setImmediate(look))
+  look()
 }
 
 /**
