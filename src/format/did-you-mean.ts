@@ -1,7 +1,11 @@
-import { distance } from 'fastest-levenshtein'
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
 
 /** The candidate that was probably meant: the same but for case, else at most two letters in five differ. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+  // Loaded for the first mistake: every process of a host would carry its tables.
+  const { distance } = require('fastest-levenshtein') as typeof import('fastest-levenshtein')
   const lower = word.toLowerCase()
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length * 0.4)) + 1

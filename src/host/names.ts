@@ -1,5 +1,6 @@
-import compare from 'semver/functions/compare.js'
-import valid from 'semver/functions/valid.js'
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
 
 /** Where an app goes, and which version of it this is. */
 export interface Place {
@@ -52,6 +53,8 @@ export function placeOf(
 
 /** Semantic versions by their own rules, any others part by part: numbers as numbers, so that 11 comes after 2. */
 export function compareVersions(a: string, b: string): number {
+  // Loaded where there are versions to compare: a host of one app has none.
+  const { compare, valid } = require('semver') as typeof import('semver')
   if (valid(a) && valid(b)) return compare(a, b)
   const [left, right] = [a.split('.'), b.split('.')]
   for (let i = 0; i < Math.max(left.length, right.length); i++) {

@@ -4,7 +4,7 @@ import type { ZappError } from '../../errors.ts'
 import type { Certificate } from '../tls/certificate.ts'
 import { type CertificateNews, Certificates, type ReadCertificates } from '../tls/certificates.ts'
 import type { Secured } from '../tls/misdirected.ts'
-import { TlsServer } from '../tls/tls-server.ts'
+import type { TlsServer } from '../tls/tls-server.ts'
 import { type ListenAddress, placeOfAddress, type Redirect } from './listen-address.ts'
 import { Listener } from './listener.ts'
 
@@ -29,6 +29,8 @@ export class Listeners {
   readonly #certificates: Certificates
   /** Also of those that close: what they had accepted may not be secured yet. */
   readonly #tls = new Map<Listener, TlsServer>()
+  /** Loaded with the first listener for TLS. */
+  #TlsServer: typeof TlsServer | undefined
   #open: readonly Listener[] = []
   #closed = false
   /** Changes wait for each other. */
@@ -78,6 +80,7 @@ export class Listeners {
 
   async #use(addresses: readonly ListenAddress[], meanwhile: () => Promise<void>, isShared: boolean): Promise<void> {
     const read = await this.#certificates.read(addresses.flatMap(({ tls = [] }) => tls))
+    if (addresses.some(({ tls }) => tls)) this.#TlsServer ??= (await import('../tls/tls-server.ts')).TlsServer
     const before = new Map(this.#open.map((one) => [placeOfAddress(one.address), one]))
     const next = addresses.map((address) => {
       const listener = before.get(placeOfAddress(address)) ?? new Listener(address, (...args) => this.#accept(...args))
@@ -128,7 +131,7 @@ export class Listeners {
     const certificates = address.tls.map((files) => read.get(files))
     const server = this.#tls.get(listener)
     if (server) server.use(certificates)
-    else this.#tls.set(listener, new TlsServer(certificates, { onSecure, onPlain }))
+    else if (this.#TlsServer) this.#tls.set(listener, new this.#TlsServer(certificates, { onSecure, onPlain }))
   }
 
   #accept(socket: Socket, listener: Listener): void {

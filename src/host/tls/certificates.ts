@@ -1,6 +1,6 @@
 import { type StatsListener, unwatchFile, watchFile } from 'node:fs'
 import { asZappError, type Finding } from '../../errors.ts'
-import { type Certificate, isValidAt, type PairFiles, readCertificate } from './certificate.ts'
+import type { Certificate, PairFiles } from './certificate.ts'
 
 /** What became of a pair whose files were read. */
 export interface CertificateNews {
@@ -97,6 +97,8 @@ export class Certificates {
 }
 
 async function readOver(before: Certificate | undefined, files: PairFiles): Promise<CertificateNews> {
+  // Loaded for those who need it: Node's TLS takes half a megabyte.
+  const { isValidAt, readCertificate } = await import('./certificate.ts')
   try {
     const read = await readCertificate(files)
     const isSame = before?.pem.cert === read.pem.cert && before.pem.key === read.pem.key
