@@ -6,7 +6,8 @@ import { trustFolder } from '../cache/trust.ts'
 import { StateFile } from './state.ts'
 import { lockState } from './state-lock.ts'
 import { openStore, type Store } from './store.ts'
-import { Validators } from './validation/validators.ts'
+import { receiptsFolder } from './validation/early-validators.ts'
+import type { Validators } from './validation/validators.ts'
 
 export interface Opened {
   readonly store: Store
@@ -15,14 +16,13 @@ export interface Opened {
 }
 
 /** Where copies and versions are kept: in the state folder, or until the end in the cache. */
-export async function openState(dir: string | undefined, cacheDir: string): Promise<Opened> {
-  const validators = new Validators()
+export async function openState(dir: string | undefined, cacheDir: string, validators: Validators): Promise<Opened> {
   const judging = { judge: (file: string) => validators.judge(file), expect: () => validators.expect() }
   if (dir === undefined) {
     const cache = await openCache({ dir: cacheDir })
     const temporary = await makeTemp(await makeLayout(cache.dir))
     // The next host that serves the same bytes, in a moment or after a restart, need not check them again.
-    const receipts = join(cache.dir, 'v1', 'checked')
+    const receipts = receiptsFolder(dir, cache.dir)
     await mkdir(receipts, { recursive: true, mode: 0o700 })
     const state = await StateFile.open()
     const store = await openStore({ dir: temporary, isTemporary: true, ...judging, receipts, keeps: keptBy(state) })

@@ -24,6 +24,7 @@ import { adminAddress, listenAddresses } from './settings/listen-settings.ts'
 import type { HostSettings } from './settings/read-settings.ts'
 import type { CertificateNews } from './tls/certificates.ts'
 import { sharedUser } from './users/shared-user.ts'
+import { Validators } from './validation/validators.ts'
 
 export type { AccessRecord } from './access-log.ts'
 export type { AppView } from './app-view.ts'
@@ -45,7 +46,7 @@ const WAKERS = 8
  * for the settings file; USAGE where there is no app; and without `watch`, whatever kept an app from going live that was
  * given by its own path. One that was found in a folder, or is watched, is reported through `log` and answers 503.
  */
-export async function serve(options: ServeOptions): Promise<Host> {
+export async function serve(options: ServeOptions, validators: Validators = new Validators()): Promise<Host> {
   const { log = () => {}, watch = options.state !== undefined } = options
   const settings = await CurrentSettings.read(options)
   const events = new Events()
@@ -57,7 +58,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
   let trust: Trust | undefined
   const limit = new AddressLimit()
   useAddresses(settings.now)
-  const { store, state, release } = await openState(options.state, cache)
+  const { store, state, release } = await openState(options.state, cache, validators)
   const stopping = new AbortController()
   const logs = new HostLogs(events)
   /** Until the mounts are known nobody can say whose a path is; until all is up `serve` may still throw. */
@@ -111,6 +112,8 @@ export async function serve(options: ServeOptions): Promise<Host> {
   async function start(): Promise<void> {
     await store.collect()
     await inbox.readInto(apps)
+    // All was judged: what starts now needs the memory and the processors.
+    validators.rest()
     if (!inbox.isAlone) checkConfigNames(Object.keys(options.config ?? {}), apps.manifests)
     phase = 'starting'
     if (settings.namesUsers) await (await import('./users/user-place.ts')).openDataRoot(options.data)

@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs'
-import { access, copyFile } from 'node:fs/promises'
+import { access, copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { REJECTED_DIR } from '../../fixtures/make/files.ts'
 import type { ZappError } from '../../src/errors.ts'
 import { openStore } from '../../src/host/store.ts'
+import { earlyValidators } from '../../src/host/validation/early-validators.ts'
 import { ValidatorProcess } from '../../src/host/validation/validator-process.ts'
 import { Validators } from '../../src/host/validation/validators.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
@@ -63,6 +64,38 @@ it.runIf(process.platform === 'linux')(
     validators.close()
   },
 )
+
+it.runIf(process.platform === 'linux')(
+  'a host that never judged anything starts a process before it is asked',
+  async () => {
+    const [state, cache] = [await tmpDir(), await tmpDir()]
+    for (const [dir, folder] of [
+      [undefined, join(cache, 'v1/checked')],
+      [state, join(state, 'store')],
+    ] as const) {
+      const first = await earlyValidators(dir, cache)
+      expect(descendants(process.pid)).toHaveLength(1)
+      first.close()
+      await expect.poll(() => descendants(process.pid)).toEqual([])
+      await mkdir(folder, { recursive: true })
+      await writeFile(join(folder, `${'0'.repeat(64)}.json`), '{}')
+      await earlyValidators(dir, cache)
+      expect(descendants(process.pid)).toEqual([])
+    }
+  },
+)
+
+it.runIf(process.platform === 'linux')('what waits ends when nothing is to be judged for a while', async () => {
+  const validators = new Validators()
+  const verdict = validators.judge(good)
+  validators.rest()
+  expect(JSON.parse(await verdict)).toMatchObject({ title: 'Good' })
+  const [waiting] = descendants(process.pid)
+  validators.rest()
+  await expect.poll(() => descendants(process.pid)).not.toContain(waiting)
+  expect(JSON.parse(await validators.judge(good))).toMatchObject({ title: 'Good' })
+  validators.close()
+})
 
 it('the process is asked again, and ends when it is needed no more', async () => {
   const ended = new Promise<number | undefined>((resolve) => {

@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import { InvalidArgumentError, Option } from 'commander'
 import { ACCESS_FORMATS, type AccessFormat } from '../../host/access-log.ts'
 import { isUp } from '../../host/app-view.ts'
-import { type AppView, type Host, type ServeOptions, serve as serveApps } from '../../host/serve.ts'
+import type { AppView, Host, ServeOptions } from '../../host/serve.ts'
 import { findRoot } from '../../host/sources.ts'
-import { stateLocation } from '../../runtimes/cache-location.ts'
+import { earlyValidators } from '../../host/validation/early-validators.ts'
+import { cacheLocation, stateLocation } from '../../runtimes/cache-location.ts'
 import { type AppFlags, addAppFlags, appOptions } from '../app-flags.ts'
 import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -99,7 +100,7 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
           .finally(() => ready(host))
           .catch(() => {})
       }
-      const starting = serveApps({ ...options, log: createHostLog(ui) })
+      const starting = start({ ...options, log: createHostLog(ui) })
       // What comes before the host is up waits for it: SIGHUP without a handler would end the process.
       ui.io.onSignal('SIGHUP', () => void starting.then(reload, () => {}))
       ui.io.onSignal('SIGUSR1', () => void starting.then((host) => host.reopenLogs()).catch(() => {}))
@@ -118,6 +119,12 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
       return EXIT.done
     })
   },
+}
+
+async function start(options: ServeOptions): Promise<Host> {
+  const validators = await earlyValidators(options.state, await cacheLocation({ cache: options.cache }))
+  const { serve } = await import('../../host/serve.ts')
+  return serve(options, validators)
 }
 
 async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): Promise<ServeOptions> {

@@ -38,6 +38,11 @@ export class Validators {
     if (!this.#closed && this.#all.size === 0) this.#keep(this.#start())
   }
 
+  /** Nothing will be judged for a while: what waits ends now. */
+  rest(): void {
+    for (const validator of this.#idle.splice(0)) validator.end()
+  }
+
   /** What is being judged is left. */
   close(): void {
     this.#closed = true
