@@ -6,6 +6,7 @@ import type { AccessRecord } from './access-log.ts'
 import type { Deployment } from './deployment.ts'
 import type { AddressLimit } from './front/address-limit.ts'
 import { peerOf, type Trust } from './front/client.ts'
+import { stopReading } from './front/connection.ts'
 import type { ListenAddress } from './front/listen-address.ts'
 import type { Listener } from './front/listener.ts'
 import { Listeners } from './front/listeners.ts'
@@ -236,12 +237,18 @@ export class Front {
     })
   }
 
-  #route(socket: Socket, bytes: Buffer, head: Head | undefined): void {
+  #route(socket: Socket, read: Buffer, head: Head | undefined): void {
     const deployment = head && this.#deploymentFor(head)
+    const { connections, rest } = deployment ?? {}
     // To hand a connection over takes longer than to pass a request on.
-    const isWorthIt = deployment && !head.isOnly && !this.#closing
-    if (isWorthIt && deployment.connections?.take(socket, bytes)) this.#hold(deployment)
-    else if (deployment?.connections && deployment.rest?.isAsleep) this.#waiting.adopt(socket, bytes)
+    if (connections && head?.only && !rest?.isAsleep) {
+      this.#here.answer(socket, { ...head, only: head.only })
+      return
+    }
+    const more = stopReading(socket)
+    const bytes = more.length > 0 ? Buffer.concat([read, more]) : read
+    if (deployment && !this.#closing && connections?.take(socket, bytes)) this.#hold(deployment)
+    else if (connections && rest?.isAsleep) this.#waiting.adopt(socket, bytes)
     else this.#here.adopt(socket, bytes)
   }
 
@@ -263,7 +270,7 @@ export class Front {
     return this.#options.find(path, method, host)
   }
 
-  #deploymentFor({ method, target, host }: Omit<Head, 'isOnly'>): Deployment | undefined {
+  #deploymentFor({ method, target, host }: Omit<Head, 'only'>): Deployment | undefined {
     const path = judgeRequestPath({ method, target, headers: { get: () => host ?? null }, mount: '' })
     if (typeof path === 'number') return undefined
     const found = this.#options.find(path.decoded || '/', method, host?.toLowerCase())

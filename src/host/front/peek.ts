@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { stopReading } from './connection.ts'
+import { readOn } from './connection.ts'
 import { type Head, readHead } from './read-head.ts'
 
 /** A head that is not complete by then has failed (S01). */
@@ -12,13 +12,14 @@ export interface PeekOptions {
   readonly bytes: Buffer
   /** It has been answered before: the next request may take its time. */
   readonly idle: boolean
-  /**
-   * The connection is not being read then. `head` is undefined for what is no usual request, or did not come in time.
-   */
+  /** `head` is undefined for what is no usual request, or did not come in time. */
   readonly onHead: (bytes: Buffer, head: Head | undefined) => void
 }
 
-/** Reads a connection until it is known whose its next request is. Where it ends before that, nobody is told. */
+/**
+ * Reads a connection until it is known whose its next request is. Whoever is told stops reading, or goes on at once.
+ * Where it ends before that, nobody is told.
+ */
 export function peek(socket: Socket, { bytes: first, idle, onHead }: PeekOptions): void {
   let bytes = first
   let timer: NodeJS.Timeout | undefined
@@ -26,8 +27,7 @@ export function peek(socket: Socket, { bytes: first, idle, onHead }: PeekOptions
   function done(head: Head | undefined): void {
     clearTimeout(timer)
     socket.off('data', onData).off('end', onEnd).off('close', onClose)
-    const rest = stopReading(socket)
-    onHead(rest.length > 0 ? Buffer.concat([bytes, rest]) : bytes, head)
+    onHead(bytes, head)
   }
 
   /** @returns whether it is over */
@@ -54,7 +54,6 @@ export function peek(socket: Socket, { bytes: first, idle, onHead }: PeekOptions
 
   if (look()) return
   wait(idle && bytes.length === 0 ? KEEP_ALIVE_MS : HEAD_MS)
-  Reflect.deleteProperty(socket, '_read')
   socket.on('data', onData).on('end', onEnd).on('close', onClose)
-  socket.resume()
+  readOn(socket)
 }

@@ -1,3 +1,5 @@
+import { readFields } from '../../runtimes/read-fields.ts'
+
 /** What decides whose a request is. */
 export interface Head {
   readonly method: string
@@ -5,8 +7,14 @@ export interface Head {
   readonly target: string
   /** As it was sent; undefined in HTTP/1.0. */
   readonly host: string | undefined
-  /** All of the request is there, and no other will follow on its connection. */
-  readonly isOnly: boolean
+  /** The rest, where that is all there, and nothing is to follow on the connection. */
+  readonly only: OnlyHead | undefined
+}
+
+export interface OnlyHead {
+  readonly version: '1.0' | '1.1'
+  /** Name, value, name, value … */
+  readonly fields: string[]
 }
 
 const MAX_LINE = 8 * 1024
@@ -15,6 +23,8 @@ const MAX_HEAD = 16 * 1024
 const REQUEST_LINE = /^([A-Z]+) ([\x21-\x7e]+) HTTP\/1\.([01])$/
 const HOST = /^host:[ \t]*([^\s,]*)[ \t]*$/i
 const OTHER_FIELD = /^(?!host)[A-Za-z0-9!#$%&'*+.^_`|~-]+:/i
+/** Whose requests hardly ever have a body. */
+const PLAIN_METHOD = /^(?:GET|HEAD)$/
 const CLOSE = /\r\nconnection:[ \t]*close[ \t]*\r\n/i
 const KEEP_ALIVE = /\r\nconnection:[^\r]*keep-alive/i
 /** What follows the head is a body, or another protocol. */
@@ -40,16 +50,24 @@ export function readHead(bytes: Buffer): Head | 'more' | 'odd' {
     const next = text.indexOf('\r\n', at)
     if (next === -1) return bytes.length >= MAX_HEAD ? 'odd' : 'more'
     const line = text.slice(at, next)
-    if (line === '') return minor === '0' ? { method, target, host: undefined, isOnly: isOnly(text, minor) } : 'odd'
     const [, host] = HOST.exec(line) ?? []
-    if (host !== undefined) return { method, target, host, isOnly: isOnly(text, minor) }
+    if (host !== undefined || (line === '' && minor === '0')) {
+      const isOnly = bytes.length === text.length && PLAIN_METHOD.test(method) && isLast(text, minor)
+      return { method, target, host, only: isOnly ? readOnly(text, end + 2, minor) : undefined }
+    }
     if (!OTHER_FIELD.test(line) && !HOST_LIKE.test(line)) return 'odd'
     at = next + 2
   }
 }
 
+/** Undefined for what Node's parser is to judge. */
+function readOnly(text: string, at: number, minor: string | undefined): OnlyHead | undefined {
+  const fields = readFields(text.slice(at, -2))
+  return fields && { version: minor === '0' ? '1.0' : '1.1', fields }
+}
+
 /** RFC 9112 §9.3. */
-function isOnly(text: string, minor: string | undefined): boolean {
+function isLast(text: string, minor: string | undefined): boolean {
   // Else the head is not complete, or something follows it already.
   if (text.indexOf('\r\n\r\n') !== text.length - 4 || GOES_ON.test(text)) return false
   return minor === '0' ? !KEEP_ALIVE.test(text) : CLOSE.test(text)

@@ -7,10 +7,11 @@ import { checkRequest } from '../check-request.ts'
 import { endWith, type Reply, sendReply } from '../reply.ts'
 import { isWebSocket, replayWithoutUpgrade, watchStatus } from '../upgrade.ts'
 import { identify, newRequestId, peerOf, type Trust } from './client.ts'
-import { stopReading } from './connection.ts'
+import { closeAtOnce, readOn, stopReading } from './connection.ts'
 import { isEventStream } from './event-stream.ts'
 import { createHttpServer } from './http-server.ts'
 import { afterAnswers, forget, leaveAt, requestBytes } from './leave.ts'
+import { type OnlyRequest, openExchange } from './only-request.ts'
 import { replyTo, TOO_SLOW } from './parser-error.ts'
 import { type Answers, type Found, RequestLog } from './request-log.ts'
 import { type Asked, ServedConnection } from './served-connection.ts'
@@ -89,14 +90,21 @@ export class RequestServer {
 
   /** Takes a connection that is not being read. @param bytes what was read of it */
   adopt(socket: Socket, bytes: Buffer): void {
-    // Of stopReading().
-    Reflect.deleteProperty(socket, '_read')
     this.#server.emit('connection', socket)
     if (bytes.length > 0) {
       this.#of(socket).begun = true
       socket.unshift(bytes)
     }
-    socket.resume()
+    readOn(socket)
+  }
+
+  /** Answers the only request of a connection, which is read for nothing but its end. */
+  answer(socket: Socket, request: OnlyRequest): void {
+    this.#serve(socket)
+    // What Node's parser takes for nothing, too; all else is no end, RFC 9112 §9.6.
+    socket.on('data', (bytes: Buffer) => /[^\r\n]/.test(bytes.toString('latin1')) && socket.destroy())
+    readOn(socket)
+    this.#request(...openExchange(socket, request))
   }
 
   /** Ends a connection, whatever its request was, with an answer or without. */
@@ -140,25 +148,28 @@ export class RequestServer {
   }
 
   #connection(socket: Socket): void {
-    const { leaves, trust } = this.#options
+    const { leaves } = this.#options
     // A request that is replayed comes as a connection of its own.
-    if (!this.#connections.get(socket)) {
-      const connection = new ServedConnection(socket, (peer) => trust?.(peer) ?? false)
-      this.#connections.add(connection)
-      socket.once('close', () => {
-        // Node does not tell pipelined responses that still wait for their turn; those who answer wait for it, too.
-        for (const { res } of [...connection.running]) if (res?.socket === null && !res.destroyed) res.emit('close')
-        this.#forget(socket)
-      })
-      if (this.#options.halfOpen) socket.once('end', () => this.#sendsNoMore(connection))
-      this.#slow.watch()
-    }
+    if (!this.#connections.get(socket)) this.#serve(socket)
     if (!leaves) return
     leaveAt(socket, (req) => {
       if (this.#phase !== 'leaving' && !leaves(req)) return false
       this.#leaving.add(req)
       return true
     })
+  }
+
+  #serve(socket: Socket): void {
+    const connection = new ServedConnection(socket, (peer) => this.#options.trust?.(peer) ?? false)
+    this.#connections.add(connection)
+    if (!connection.isEncrypted) closeAtOnce(socket)
+    socket.once('close', () => {
+      // Node does not tell pipelined responses that still wait for their turn; those who answer wait for it, too.
+      for (const { res } of [...connection.running]) if (res?.socket === null && !res.destroyed) res.emit('close')
+      this.#forget(socket)
+    })
+    if (this.#options.halfOpen) socket.once('end', () => this.#sendsNoMore(connection))
+    this.#slow.watch()
   }
 
   /**
@@ -168,7 +179,7 @@ export class RequestServer {
   #sendsNoMore({ socket, isProxy, running, upgraded }: ServedConnection): void {
     if (upgraded || running.length === 0) return
     if (isProxy || running.some(({ res }) => res && isEventStream(res))) socket.end()
-    else socket.setTimeout(this.#halfOpenMs)
+    else socket.setTimeout(this.#halfOpenMs, () => socket.destroy())
   }
 
   /** Of a connection that has not been forgotten: while a request on it runs. */

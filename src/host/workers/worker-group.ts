@@ -13,7 +13,9 @@ export class WorkerGroup {
 
   /** Those that run. */
   get all(): WorkerProcess[] {
-    return this.#supervisors.flatMap(({ current }) => current ?? [])
+    const running: WorkerProcess[] = []
+    for (const { current } of this.#supervisors) if (current) running.push(current)
+    return running
   }
 
   get ready(): WorkerProcess[] {
@@ -42,7 +44,8 @@ export class WorkerGroup {
   /** Those that are ready: with the least to do first, among equals in turn. */
   byLoad(): WorkerProcess[] {
     const { ready } = this
-    const from = this.#turn++ % (ready.length || 1)
+    if (ready.length < 2) return ready
+    const from = this.#turn++ % ready.length
     return [...ready.slice(from), ...ready.slice(0, from)].sort((a, b) => a.load - b.load)
   }
 

@@ -1,5 +1,6 @@
 import { BadAnswer } from '../bad-answer.ts'
 import { FieldKinds } from '../field-kinds.ts'
+import { readFields } from '../read-fields.ts'
 
 /** The head of an answer, RFC 9112 §4 and §5. */
 export interface AnswerHead {
@@ -24,9 +25,7 @@ export interface AnswerListener {
 const MAX_HEAD = 16 * 1024
 const NOTHING = Buffer.alloc(0)
 
-const STATUS_LINE = /HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/y
-/** Without spaces before the colon and without continuation lines, §5.1 and §5.2: parsers differ in what they mean. */
-const FIELD = /([\w!#$%&'*+.^`|~-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*\r\n/y
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/
 const CHUNK_SIZE = /^([0-9a-f]{1,13})[\t ]*(?:;.*)?$/i
 
 const OTHER = 0
@@ -205,21 +204,17 @@ export class AnswerParser {
 
 /** @param text up to the end of the last field @throws BadAnswer */
 function parseHead(text: string): Framed {
-  STATUS_LINE.lastIndex = 0
   const [line, minor = '', status, reason = ''] = STATUS_LINE.exec(text) ?? []
   if (line === undefined) throw new BadAnswer('it does not speak HTTP/1.1')
-  const fields: string[] = []
+  const fields = readFields(text.slice(line.length))
+  if (!fields) throw new BadAnswer('a field of its head is none')
   let connection = ''
   let length: string | undefined
   let coding: string | undefined
-  for (let at = line.length; at < text.length; at = FIELD.lastIndex) {
-    FIELD.lastIndex = at
-    const field = FIELD.exec(text)
-    if (!field) throw new BadAnswer('a field of its head is none')
-    const [, name, value] = field as unknown as [string, string, string]
-    fields.push(name, value)
-    const kind = kinds.of(name)
+  for (let i = 0; i < fields.length; i += 2) {
+    const kind = kinds.of(fields[i] as string)
     if (kind === OTHER) continue
+    const value = fields[i + 1] as string
     if (kind === CONNECTION)
       connection = connection === '' ? value.toLowerCase() : `${connection},${value.toLowerCase()}`
     // §6.3: whoever reads the first, or the last, of several sees another message.
@@ -231,12 +226,16 @@ function parseHead(text: string): Framed {
   if (length !== undefined && !/^[0-9]{1,15}$/.test(length)) throw new BadAnswer('its Content-Length is no number')
   if (coding !== undefined && coding !== 'chunked') throw new BadAnswer('its transfer coding is not chunked')
   return {
-    ...{ status: Number(status), reason, fields, connection, minor },
+    status: Number(status),
+    reason,
+    fields,
+    connection,
+    minor,
     length: length === undefined ? undefined : Number(length),
     isChunked: coding !== undefined,
   }
 }
 
 function hasOption(connection: string, option: string): boolean {
-  return connection !== '' && connection.split(',').some((one) => one.trim() === option)
+  return connection === option || (connection !== '' && connection.split(',').some((one) => one.trim() === option))
 }

@@ -12,6 +12,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 /** A body that is not longer goes out in one write with its head. */
 const SHORT = 4096
 const NOTHING = Buffer.alloc(0)
+/** In a field: what was put in by others than a client is not to end a line. */
+const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
  * Lets a program answer a request: both bodies run as they come and no faster than the other side takes them; each
@@ -160,16 +162,16 @@ class Exchange implements ExchangeListener {
   }
 }
 
-/** RFC 9112 §3 and §5. What was put in by others than a client is not to end a line. */
+/** RFC 9112 §3 and §5. */
 function headOf(req: MountedRequest): string {
   const { method = 'GET', url = '/' } = req
   if (/[^\x21-\xff]/.test(url)) throw new Error('its target cannot be sent')
   const fields = requestFields(req)
   let text = `${method} ${url} HTTP/1.1\r\n`
   for (let i = 0; i < fields.length; i += 2) {
-    const field = `${fields[i]}: ${fields[i + 1]}`
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(field)) throw new Error('a field of it cannot be sent')
-    text += `${field}\r\n`
+    const [name, value] = [fields[i] as string, fields[i + 1] as string]
+    if (UNSENDABLE.test(name) || UNSENDABLE.test(value)) throw new Error('a field of it cannot be sent')
+    text += `${name}: ${value}\r\n`
   }
   return `${text}\r\n`
 }
