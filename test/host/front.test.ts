@@ -48,12 +48,13 @@ const seen = (req: IncomingMessage, body: string): Seen => ({
   body,
 })
 
+/** Its processes take no connection now: all is answered here. A request that is alone on its connection is read without Node. */
+const deployment = { ...echo, connections: { take: () => false } } as unknown as Deployment
+
 let records: AccessRecord[] = []
 const front = new Front({
   find: (path) =>
-    path.startsWith('/none')
-      ? refusal(404, 'None.')
-      : { app: { id: '/app', version: '1.0.0' }, deployment: echo as unknown as Deployment },
+    path.startsWith('/none') ? refusal(404, 'None.') : { app: { id: '/app', version: '1.0.0' }, deployment },
   log: (record) => records.push(record),
 })
 let port = 0
@@ -122,7 +123,13 @@ describe('requests that never reach an app', () => {
     ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 501],
   ]
 
-  it.each(rows)('%s', async (_id, bytes, status) => {
+  const alone = rows
+    .filter(([, bytes]) => bytes.startsWith('GET') && !bytes.includes('Connection'))
+    .map(
+      ([id, bytes, status]) => [`${id}, alone`, bytes.replace(/\r\n$/, 'Connection: close\r\n\r\n'), status] as const,
+    )
+
+  it.each([...rows, ...alone])('%s', async (_id, bytes, status) => {
     records = []
     const text = await sendRaw(port, bytes)
     expect(parseResponse(text).status).toBe(status)
@@ -211,6 +218,20 @@ describe('what an app is given', () => {
     expect((await seenBy(...get('/slow'))).url).toBe('/slow')
   })
 
+  it('no bytes behind the only request of a connection, which end it; empty lines are none', async () => {
+    const [ended, answered] = [await open(port), await open(port)]
+    const [nothing, answer] = [readAll(ended), readAll(answered)]
+    for (const socket of [ended, answered]) socket.write(get('/wait'))
+    await expect.poll(() => waiting).toHaveLength(2)
+    ended.write(get('/next'))
+    answered.write('\r\n')
+    expect(await nothing).toBe('')
+    await expect.poll(() => waiting.filter(({ destroyed }) => !destroyed)).toHaveLength(1)
+    for (const res of waiting) res.end('late')
+    expect(await answer).toMatch(/late$/)
+    waiting = []
+  })
+
   it('three pipelined requests, in their order', async () => {
     const text = await sendRaw(
       port,
@@ -286,10 +307,10 @@ describe('what is logged', () => {
     })
   })
 
-  it('a client that went away before the answer', async () => {
+  it.each(['', 'Connection: close\r\n'])('a client that went away before the answer (%j)', async (field) => {
     records = []
     const socket = await open(port)
-    socket.write(`GET /wait HTTP/1.1\r\n${HOST}\r\n`)
+    socket.write(`GET /wait HTTP/1.1\r\n${HOST}${field}\r\n`)
     await expect.poll(() => waiting).toHaveLength(1)
     expect(records).toEqual([])
     socket.resetAndDestroy()

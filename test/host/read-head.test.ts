@@ -18,6 +18,11 @@ it.each([
   [`${head('GET / HTTP/1.1', 'Connection: close')}GET`, false],
   [head('GET / HTTP/1.1') + head('GET / HTTP/1.1', 'Connection: close'), false],
   [head('GET / HTTP/1.1', 'Connection: close').slice(0, -2), false],
+  [head('BREW / HTTP/1.1', 'Connection: close'), false],
+  [head('GET / HTTP/1.1', 'Connection: close', 'X-A : b'), false],
+  [head('GET / HTTP/1.1', 'Connection: close', 'X-A: b', ' c'), false],
+  [head('GET / HTTP/1.1', 'Connection: close', 'X-A: \x01'), false],
+  [head('GET / HTTP/1.1', 'Connection: close', `X-A: ${'a'.repeat(16_384)}`), false],
 ])('whether %j is all that comes over its connection: %s', (text, isOnly) => {
   expect(readHead(Buffer.from(text))).toMatchObject({ target: '/', only: isOnly ? expect.anything() : undefined })
 })
