@@ -25,7 +25,7 @@ export function readOn(socket: Socket): void {
 
 /**
  * Lets `destroySoon()`, which Node ends a connection with after its last answer, only close it where nothing waits to be
- * sent: the client is told of the end by that, too. Node says so first, waits, and then closes: a fifth of what a
+ * sent: the client is told of the end by that, too. Node says so first, waits, and then closes: a tenth of what a
  * connection for one request costs. Not for TLS, which has a word for it.
  */
 export function closeAtOnce(socket: Socket): void {
