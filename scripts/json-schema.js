@@ -1,5 +1,5 @@
 /** The JSON schemas of the files that people write, from their zod schemas. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * The keywords that the generated schema may use. A loader in another language interprets these and no others:

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ErrorCode } from '../errors.ts'
 import { didYouMean, hint } from './did-you-mean.ts'
 import type { JsonPath } from './json.ts'

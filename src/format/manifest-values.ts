@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { DURATION_PATTERN } from './duration.ts'
 import { RANGE_PATTERN } from './version-range.ts'
 

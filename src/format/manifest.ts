@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { entrySchema } from './manifest-entry.ts'
 import { routeSchema } from './manifest-route.ts'
 import * as v from './manifest-values.ts'

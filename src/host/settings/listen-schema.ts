@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import * as v from '../../format/manifest-values.ts'
 
 const { documented, optional } = v

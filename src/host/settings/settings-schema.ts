@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { BYTES_PATTERN } from '../../format/bytes.ts'
 import * as v from '../../format/manifest-values.ts'
 import { ACCESS_FORMATS } from '../access-log.ts'
