@@ -62,9 +62,9 @@ async function prepareTomcat(folder, port) {
     `-Dcatalina.base=${base}`,
     `-Djava.io.tmpdir=${join(base, 'temp')}`,
   ]
-  // Unpacked anew each time, as at a first start: Zapp's cache is emptied too.
+  // Unpacked anew each time, as at a first start.
   const clean = () => rm(join(base, 'webapps', 'ROOT'), { recursive: true, force: true })
-  return { clean, argv: ['java', ...java, ...places, 'org.apache.catalina.startup.Bootstrap', 'start'] }
+  return { clean, argv: () => ['java', ...java, ...places, 'org.apache.catalina.startup.Bootstrap', 'start'] }
 }
 
 /** @param {string} folder @param {number} port */
@@ -84,17 +84,20 @@ async function prepareZapp(folder, port) {
   const archive = join(folder, 'hello.zapp')
   const bin = join(root, 'bin/zapp.js')
   await run(process.execPath, [bin, 'pack', project, '-o', archive])
-  const cache = join(folder, 'cache')
-  const clean = () => rm(cache, { recursive: true, force: true })
-  const places = ['--port', String(port), '--cache', cache, '--data', join(folder, 'data')]
-  return { clean, argv: [process.execPath, bin, 'serve', archive, ...places] }
+  // Another cache each time, not one that was just emptied: where ext4 has removed a thousand files it makes new ones more
+  // slowly for a while.
+  let caches = 0
+  const clean = async () => void caches++
+  const places = ['--port', String(port), '--data', join(folder, 'data')]
+  const argv = () => [process.execPath, bin, 'serve', archive, ...places, '--cache', join(folder, `cache-${caches}`)]
+  return { clean, argv }
 }
 
-/** @param {{ clean: () => Promise<void>, argv: string[] }} server @param {number} port @param {boolean} fresh */
+/** @param {{ clean: () => Promise<void>, argv: () => string[] }} server @param {number} port @param {boolean} fresh */
 async function measure({ clean, argv }, port, fresh) {
   if (fresh) await clean()
   const start = performance.now()
-  const [program = '', ...args] = argv
+  const [program = '', ...args] = argv()
   const child = spawn(program, args, { stdio: 'ignore', detached: true })
   const exited = once(child, 'exit')
   try {
