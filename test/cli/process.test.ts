@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { makeArchive } from '../helpers/make-archive.ts'
 import { tmpDir } from '../helpers/tmp.ts'
@@ -25,6 +26,9 @@ async function loadedBy(...argv: string[]): Promise<Set<string>> {
     for (const { url } of result) {
       const part = /(?:node_modules|dist)\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
       if (part !== undefined) loaded.add(part)
+      // What is joined with our own modules is named above each of its own.
+      const joined = part === 'chunks' ? await readFile(fileURLToPath(url), 'utf8') : ''
+      for (const [, name = ''] of joined.matchAll(/^\/\/ .*node_modules\/((?:@[^/]+\/)?[^/]+)/gm)) loaded.add(name)
     }
   }
   return loaded
@@ -50,7 +54,7 @@ describe('bin/zapp.js', () => {
     const serve = ['serve', file, '--port', '0', '--cache', join(dir, 'cache'), '--data', join(dir, 'data')]
     await loadedBy(...serve)
     const loaded = [...(await loadedBy(...serve))].sort()
-    expect(loaded).toEqual(['chunks', 'cli', 'commander', 'fastest-levenshtein', 'picocolors', 'semver'])
+    expect(loaded).toEqual(['chunks', 'cli', 'commander', 'picocolors'])
   })
 
   it('ends with the exit code of the command', async () => {
