@@ -8,7 +8,7 @@ import { usage } from './usage.ts'
 /** What every command that runs apps lets its user say. */
 export interface AppFlags {
   config?: string[]
-  envFile?: string
+  configFile?: string
   cache?: string
   data?: string
 }
@@ -22,19 +22,22 @@ export interface AppOptions {
 }
 
 export function addAppFlags(command: Command): Command {
-  return command
-    .option('--config <name=value>', 'a configuration value; may be repeated', collect)
-    .option('--env-file <file>', 'a file of NAME=VALUE lines; --config wins over it')
-    .option('--cache <dir>', "default: ZAPP_CACHE, or the user's cache folder")
-    .option('--data <dir>', "where the apps' data folders are kept")
+  return (
+    command
+      .option('--config <name=value>', 'a configuration value; may be repeated', collect)
+      // Not --env-file: Node takes that for its own wherever it stands.
+      .option('--config-file <file>', 'a file of NAME=VALUE lines; --config wins over it')
+      .option('--cache <dir>', "default: ZAPP_CACHE, or the user's cache folder")
+      .option('--data <dir>', "where the apps' data folders are kept")
+  )
 }
 
 /** @throws ZappError USAGE */
 export function appOptions(ui: Ui, flags: AppFlags, command: string): AppOptions {
-  const { envFile, cache = ui.io.env.ZAPP_CACHE, data } = flags
+  const { configFile, cache = ui.io.env.ZAPP_CACHE, data } = flags
   return {
     config: parseConfig(flags.config ?? [], command),
-    ...(envFile === undefined ? {} : { envFile: ui.path(envFile) }),
+    ...(configFile === undefined ? {} : { envFile: ui.path(configFile) }),
     ...(cache ? { cache: ui.path(cache) } : {}),
     ...(data === undefined ? {} : { data: ui.path(data) }),
   }

@@ -20,7 +20,7 @@ export interface EmitFlags {
   cache?: string
   data?: string
   config?: string[]
-  envFile?: string
+  configFile?: string
   python?: string
   daemon?: boolean
   uwsgi?: boolean
@@ -71,7 +71,10 @@ export function emitSettings(
     cache: path('cache', `/var/cache/zapp-${name}`),
     data: path('data', `/var/lib/zapp-${name}`),
     config: given.values,
-    envFile: plain('--env-file', flags.envFile === undefined ? `/etc/zapp/${name}.env` : ui.path(flags.envFile)),
+    envFile: plain(
+      '--config-file',
+      flags.configFile === undefined ? `/etc/zapp/${name}.env` : ui.path(flags.configFile),
+    ),
     secrets: given.secrets,
     python: plain('--python', python.includes('/') ? ui.path(python) : python),
     daemon,

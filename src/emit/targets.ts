@@ -16,7 +16,7 @@ export interface EmitTarget {
 }
 
 const ANY: readonly EntryType[] = ['node', 'fetch', 'server', 'wsgi', 'asgi', 'cgi']
-const APP = ['user', 'cache', 'data', 'config', 'envFile']
+const APP = ['user', 'cache', 'data', 'config', 'configFile']
 const WORKERS = ['processes', 'threads']
 
 export const TARGETS = {

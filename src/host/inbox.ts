@@ -44,8 +44,9 @@ export class Inbox {
   static async open(apps: readonly ServeApp[], options: InboxOptions): Promise<Inbox> {
     const { settings } = options
     const folders = (settings.now?.folders ?? []).map((path): ServeApp => ({ path: settings.within(path) }))
-    const roots = await Promise.all([...apps, ...folders].map(({ path, mount }) => findRoot(path, mount)))
-    return new Inbox(roots, options)
+    const asked = [...apps, ...folders]
+    if (asked.length === 0) asked.push({ path: '.' })
+    return new Inbox(await Promise.all(asked.map(({ path, mount }) => findRoot(path, mount))), options)
   }
 
   /** Whether one app was asked for, and no folder. */

@@ -10,6 +10,7 @@ export interface ServeApp {
 }
 
 export interface ServeOptions {
+  /** Beside the `folders` of the settings file; where there is none of either, the working folder. */
   readonly apps: readonly ServeApp[]
   /**
    * Address to listen on. With it, `port` or `tls` the host listens there alone, also where the settings file has several.

@@ -40,7 +40,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['zapp help rep', ['repack']],
   ['zapp completion ', ['bash', 'fish', 'zsh']],
   ['zapp inspect --', ['--debug', '--help', '--json']],
-  ['zapp serve shop.zapp --e', ['--env-file']],
+  ['zapp serve shop.zapp --config-', ['--config-file']],
   ['zapp inspect s', ['shop.zapp']],
   ['zapp inspect apps/', ['apps/inner.zapp']],
   ['zapp diff shop.zapp m', ['my shop.zapp']],
@@ -48,7 +48,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['zapp validate z', ['zapp.json']],
   ['zapp pack ', ['apps']],
   ['zapp unpack shop.zapp -d ', ['apps']],
-  ['zapp serve --env-file n', ['notes.txt']],
+  ['zapp serve --config-file n', ['notes.txt']],
   ['zapp serve --port ', []],
   ['zapp run shop.zapp -- n', ['notes.txt']],
 ]
@@ -93,12 +93,12 @@ describe.runIf(has('zsh'))('zsh', () => {
     ['zapp help rep', 'zapp help repack '],
     ['zapp completion f', 'zapp completion fish '],
     ['zapp inspect --js', 'zapp inspect --json '],
-    ['zapp serve --env-file n', 'zapp serve --env-file notes.txt '],
+    ['zapp serve --config-file n', 'zapp serve --config-file notes.txt '],
     ['zapp inspect s', 'zapp inspect shop.zapp '],
     ['zapp diff shop.zapp m', 'zapp diff shop.zapp my\\ shop.zapp '],
     ['zapp repack si', 'zapp repack site.zip '],
     ['zapp pack a', 'zapp pack apps/'],
-    ['zapp run shop.zapp --en', 'zapp run shop.zapp --env-file '],
+    ['zapp run shop.zapp --config-', 'zapp run shop.zapp --config-file '],
   ]
 
   it('completes what is typed', () => {

@@ -63,7 +63,7 @@ describe('zapp emit', () => {
 
   it('prints values that are given, and never a secret', async () => {
     for (const target of ['gunicorn', 'uwsgi', 'mod_wsgi', 'cgi', 'systemd']) {
-      const text = await emit(target, rich, '--config', 'PAGE_SIZE=7', '--env-file', '/etc/rich.env')
+      const text = await emit(target, rich, '--config', 'PAGE_SIZE=7', '--config-file', '/etc/rich.env')
       expect(text).toMatch(/\bPAGE_SIZE["']?[:=] ?"?7\b/)
       expect(text).toContain('/etc/rich.env')
       expect(text).toMatch(/# .*DATABASE_URL, SECRET_KEY/)
@@ -158,7 +158,7 @@ describe('zapp emit', () => {
       `PAGE_SIZE=${value}`,
       '--cache',
       `/c ${value}`,
-      '--env-file',
+      '--config-file',
       '/dev/null',
     )
     const program = `import json,sys\nnames={}\nexec(sys.stdin.read(), names)\nprint(json.dumps([names["raw_env"], names["wsgi_app"]]))`

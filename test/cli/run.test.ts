@@ -129,7 +129,7 @@ describe('zapp run', () => {
     const env = async (argv: string[], outer = {}) =>
       JSON.parse((await spawnCli(['run', ...argv, ...rest], { cwd: dir, env: outer }).ended).stdout).env
     expect(await env([], { GREETING: 'outer' })).toMatchObject({ GREETING: 'outer', PAGE_SIZE: '20' })
-    expect(await env(['--env-file', 'values', '--config', 'PAGE_SIZE=6'])).toMatchObject({
+    expect(await env(['--config-file', 'values', '--config', 'PAGE_SIZE=6'])).toMatchObject({
       GREETING: 'file',
       PAGE_SIZE: '6',
     })

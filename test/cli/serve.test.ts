@@ -84,11 +84,11 @@ describe('serve', () => {
 
   it('mounts, and takes values from the command line before those of a file', async () => {
     await writeFile(join(cwd, 'app.env'), 'GREETING=from the file\nOTHER=left aside\n')
-    const first = await serving([file, '--mount', '/greet', '--env-file', 'app.env'])
+    const first = await serving([file, '--mount', '/greet', '--config-file', 'app.env'])
     expect(first.url).toMatch(/\/greet\/$/)
     expect(await text(first.url)).toBe('from the file')
     expect(await first.end('SIGINT')).toBe(0)
-    const second = await serving([file, '--env-file', 'app.env', '--config', 'GREETING=a=b'])
+    const second = await serving([file, '--config-file', 'app.env', '--config', 'GREETING=a=b'])
     expect(await text(second.url)).toBe('a=b')
   })
 
@@ -119,6 +119,14 @@ describe('serve', () => {
       .poll(() => written.stderr)
       .toMatch(/^failed {3}\/broken {2}apps\/broken\.zapp\nerror TOO_SHORT {2}apps\/broken\.zapp\n/m)
     expect((await fetch(new URL('broken/', url))).status).toBe(503)
+  })
+
+  it('of settings serves their folders, not what lies where it was started; an empty one is served at its address', async () => {
+    await mkdir(join(cwd, 'inbox'))
+    await writeFile(join(cwd, 'zapp.host.json'), JSON.stringify({ folders: ['inbox'] }))
+    const { written, url } = await serving(['--settings', 'zapp.host.json', '--state', 'state'])
+    expect(written.stdout).toMatch(/^http:\S+ {2}no app yet\n$/)
+    expect((await fetch(new URL('greet/', url))).status).toBe(404)
   })
 
   it('answers in JSON when it is ready', async () => {
@@ -183,9 +191,10 @@ describe('serve refuses', () => {
 
   it.each([
     ['what is not there', ['nope.zapp'], 2, 'NOT_FOUND'],
-    ['an env file that is not there', ['site', '--env-file', 'nope.env'], 2, 'NOT_FOUND'],
+    ['an env file that is not there', ['site', '--config-file', 'nope.env'], 2, 'NOT_FOUND'],
     ['a folder without apps that is not followed', ['empty', '--no-watch', '--state', 'state'], 2, 'USAGE'],
     ['a mount that is no path', ['site', '--mount', 'shop/'], 2, 'MOUNT_PATH'],
+    ['an admin address of one app without a state folder', ['site', '--admin', '8081'], 2, 'USAGE'],
     ['a value that no app declares', ['site', '--config', 'NOPE=1'], 1, 'CONFIG_UNKNOWN'],
   ])('%s', async (_, argv, exit, error) => {
     await mkdir(join(cwd, 'empty'))

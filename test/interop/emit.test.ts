@@ -58,7 +58,7 @@ async function oddPlace(user?: string): Promise<Place & { readonly file: string;
   await writeFile(secrets, `# a comment\nKEY=${VALUE}\n`)
   if (user !== undefined) await run('chown', [user, secrets])
   const place = { ...outer, dir, cache: join(dir, 'cache'), data: join(dir, 'data') }
-  return { ...place, file, flags: ['--mount', '/a$&(b)', '--config', `VALUE=${VALUE}`, '--env-file', secrets] }
+  return { ...place, file, flags: ['--mount', '/a$&(b)', '--config', `VALUE=${VALUE}`, '--config-file', secrets] }
 }
 
 async function answers(port: number, server: { log(): string }): Promise<void> {

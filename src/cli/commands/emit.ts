@@ -31,7 +31,7 @@ export const emit: CliCommand<[target: TargetName, file: string], EmitFlags> = {
       .option('--cache <dir>', 'default /var/cache/zapp-NAME')
       .option('--data <dir>', "where the app's data folders are; default /var/lib/zapp-NAME")
       .option('--config <name[=value]>', 'a value to print; without one it goes into the env file', collect)
-      .option('--env-file <path>', 'lines of NAME=VALUE for secrets; default /etc/zapp/NAME.env')
+      .option('--config-file <path>', 'lines of NAME=VALUE for secrets; default /etc/zapp/NAME.env')
       .option('--python <path>', "the interpreter; default python3, that of Apache's or uWSGI's plugin")
       .option('--daemon', "mod_wsgi: in processes of the app's own")
       .option('--uwsgi', 'nginx: what is behind the socket is uWSGI')

@@ -78,7 +78,8 @@ export const serve: CliCommand<[paths: string[]], ServeFlags> = {
   },
 
   async run(ui, [paths], flags) {
-    const files = paths.length === 0 ? ['.'] : paths
+    // Without any: the folders of the settings.
+    const files = paths.length === 0 && flags.settings === undefined ? ['.'] : paths
     if (flags.mount !== undefined && files.length > 1) {
       throw usage(`--mount places one app, got ${files.length} paths`, 'serve')
     }
@@ -129,10 +130,14 @@ async function start(options: ServeOptions): Promise<Host> {
 
 async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): Promise<ServeOptions> {
   const { tlsCert: cert, tlsKey: key } = flags
-  const { mount, host, port, watch, settings, admin, accessLog, state = ui.io.env.ZAPP_STATE } = flags
+  const { mount, host, port, watch, settings, admin, accessLog, state } = flags
   const roots = await Promise.all(files.map((file) => findRoot(ui.path(file)).catch(() => undefined)))
-  const isHost = settings !== undefined || admin !== undefined || roots.some((root) => root?.kind === 'folder')
-  const dir = state ? ui.path(state) : isHost ? await stateLocation() : undefined
+  const isHost = settings !== undefined || roots.some((root) => root?.kind === 'folder')
+  const ofHost = async () => (ui.io.env.ZAPP_STATE ? ui.path(ui.io.env.ZAPP_STATE) : await stateLocation())
+  const dir = state ? ui.path(state) : isHost ? await ofHost() : undefined
+  if (admin !== undefined && dir === undefined) {
+    throw usage('--admin needs a state folder, which one app has with --state only', 'serve')
+  }
   return {
     apps: files.map((file) => ({ path: ui.path(file), ...(mount === undefined ? {} : { mount }) })),
     ...(host === undefined ? {} : { host }),
@@ -182,7 +187,9 @@ async function announce(ui: Ui, { address, listeners, apps, admin }: Host, subje
   }
   const live = apps.filter((app) => isServed && isUp(app))
   const rows = live.map((app) => [urlOf(app, address.url), titleOf(app)])
-  if (isServed && apps.length > 1 && !live.some(({ mount }) => mount === '')) rows.unshift([address.url, 'all apps'])
+  if (isServed && live.length === 0) rows.push([address.url, 'no app yet'])
+  if (live.length > 0 && apps.length > 1 && !live.some(({ mount }) => mount === ''))
+    rows.unshift([address.url, 'all apps'])
   ui.out(...renderTable(rows, { indent: 0, paint: (text, _, column) => (column === 0 ? ui.paint.cyan(text) : text) }))
 }
 

@@ -39,6 +39,8 @@ export function systemdHost({ folder, host, port, user }: HostSubject): EmittedF
     'Description=Zapp host',
     'After=network-online.target',
     'Wants=network-online.target',
+    '# An empty folder is one whose apps were deleted, not one that is still to be mounted.',
+    `RequiresMountsFor=${systemdWord(folder)}`,
     '',
     '[Service]',
     ...SERVICE,

@@ -53,7 +53,7 @@ async function secretsOf({ dir, user, data }: Place): Promise<string[]> {
   await chmod(file, 0o600)
   await mkdir(data, { recursive: true })
   await run('chown', ['-R', user, file, data])
-  return ['--env-file', file]
+  return ['--config-file', file]
 }
 
 /** By the commands that the archive declares, and one of Django's. @returns the folder of its data folders */
