@@ -1,11 +1,12 @@
-import { fail } from '../errors.ts'
+import { fail, quote } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
+import { judgeMount } from '../format/mount-path.ts'
 import type { VersionView } from './app-view.ts'
 import type { Apps } from './apps.ts'
 import { openKept, type Release } from './deployments/release.ts'
 import { HOST_HONOURS } from './honours.ts'
 import type { DeployInput, DeployOptions, DeployPlan, DeployResult } from './host.ts'
-import { idOf, placeOf } from './names.ts'
+import { idOf, isVersion, placeOf, VERSION_RULE } from './names.ts'
 import { openStored, type StoredApp, takeIn } from './prepare.ts'
 import type { AppSettings } from './settings/app-settings.ts'
 import { stemOf } from './sources.ts'
@@ -44,6 +45,7 @@ export class Deployer {
       const { host, mount, version } = placeFor(manifest, options)
       const { digest } = held
       const it: Release = { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
+      this.#checkKnown(idOf(host, mount), digest, options.version)
       const slot = apps.slots.at(host, mount)
       const { previous, unchanged } = await slot.deploy(it)
       const app = slot.view
@@ -96,9 +98,23 @@ export class Deployer {
     for (const digest of this.#planned.keys()) await this.#dropPlanned(digest)
   }
 
-  /** Nobody could reach an app on another one. @throws ZappError HOST_NAME */
-  #check({ host = '' }: DeployOptions): void {
+  /**
+   * Before anything is taken in. Nobody could reach an app on another virtual host.
+   * @throws ZappError HOST_NAME, MOUNT_PATH, ADMIN_REQUEST
+   */
+  #check({ host = '', path = '', version }: DeployOptions): void {
     if (host !== '' && !this.#parts.isHost(host)) throw fail('HOST_NAME', '', { got: host })
+    judgeMount(path)
+    if (version !== undefined) checkVersion(version)
+  }
+
+  /** A version is known by its bytes: they have one name. @throws ZappError ADMIN_REQUEST */
+  #checkKnown(id: string, digest: string, version: string | undefined): void {
+    const slot = this.#parts.apps.slots.all.find((one) => one.id === id)
+    const known = slot?.view.versions.find((one) => one.digest === digest)
+    if (!known || version === undefined || known.version === version) return
+    const what = `these bytes are version ${known.version} at ${id} already`
+    throw fail('ADMIN_REQUEST', '', { problem: `"version" must be that of the bytes: ${what}, got ${quote(version)}` })
   }
 
   async #take(input: DeployInput): Promise<StoredFile> {
@@ -134,8 +150,16 @@ export class Deployer {
   }
 }
 
+/** @throws ZappError MOUNT_PATH, ADMIN_REQUEST */
 function placeFor(manifest: Manifest, { name, path, version, host = '' }: DeployOptions) {
   const place = placeOf(name === undefined ? manifest.name : stemOf(name), manifest)
-  const mount = path === undefined ? place.mount : path === '/' ? '' : path
-  return { host, mount, version: version ?? place.version }
+  const chosen = version ?? place.version
+  checkVersion(chosen)
+  return { host, mount: judgeMount(path ?? place.mount), version: chosen }
+}
+
+/** It stands in logs, lists and metrics. @throws ZappError ADMIN_REQUEST */
+function checkVersion(version: string): void {
+  if (isVersion(version)) return
+  throw fail('ADMIN_REQUEST', '', { problem: `"version" must be ${VERSION_RULE}, got ${quote(version)}` })
 }

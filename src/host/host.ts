@@ -43,7 +43,8 @@ export interface Host {
    * Resolves when it serves. The bytes that serve already, at that mount, are answered with `unchanged`. Of uploads that
    * wait while another one of the app starts, only the last is started.
    *
-   * @throws ZappError what is wrong with the archive or kept it from going live; MOUNT_PATH, HOST_NAME; DEPLOY_SUPERSEDED
+   * @throws ZappError what is wrong with the archive or kept it from going live; MOUNT_PATH, HOST_NAME; ADMIN_REQUEST
+   * for a version that is none, or not the one that the same bytes have; DEPLOY_SUPERSEDED
    */
   deploy(input: DeployInput, options?: DeployOptions): Promise<DeployResult>
   /**

@@ -26,6 +26,16 @@ export function isHostName(name: string): boolean {
   return HOST_NAME.test(name)
 }
 
+/** Of a version that is given beside an archive: semantic ones, and what else file names have behind `##`. */
+export const VERSION_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$'
+export const VERSION_RULE = '1 to 128 letters, digits, ".", "_", "+", "~" or "-", beginning with a letter or digit'
+const VERSION = new RegExp(VERSION_PATTERN)
+
+/** Whether a version may be given by whoever deploys. */
+export function isVersion(text: string): boolean {
+  return VERSION.test(text)
+}
+
 const NAMED_VERSION = /^(.+)-([0-9]+\.[0-9]+\.[0-9]+(?:[-+].*)?)$/
 
 /**

@@ -81,6 +81,7 @@ test.each([
   [['list', '--to', 'ftp://x'], 'USAGE', 2],
   [['deploy', 'missing.zapp'], 'NOT_FOUND', 2],
   [['logs', 'site', '-n', 'many'], 'USAGE', 2],
+  [['deploy', 'site.zapp', '--as', '7\n8'], 'USAGE', 2],
 ])('%s: %s', async (argv, code, exit) => {
   const outcome = await cli([...argv, ...(argv.includes('--to') ? remote.slice(2) : remote)])
   expect([outcome.code, outcome.stderr]).toEqual([exit, expect.stringContaining(`error ${code}`)])

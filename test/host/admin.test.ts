@@ -162,6 +162,40 @@ describe('deploy, roll back, undeploy', () => {
     expect(await text('/shop/')).toContain('two')
   })
 
+  test.each([
+    ['path=../access', 'MOUNT_PATH'],
+    ['path=store', 'MOUNT_PATH'],
+    ['path=/a/../b', 'MOUNT_PATH'],
+    ['name=a%23..%23b.zapp', 'MOUNT_PATH'],
+    ['host=../evil', 'HOST_NAME'],
+    ['host=..', 'HOST_NAME'],
+    ['version=x%20y', 'ADMIN_REQUEST'],
+    ['version=', 'ADMIN_REQUEST'],
+    ['version=7%0A2026-01-01T00:00:00Z%209.9%20main%20stdout%20FORGED', 'ADMIN_REQUEST'],
+    ['name=a%23%237%1b[2J.zapp', 'ADMIN_REQUEST'],
+  ])('%s is refused before there is an app, or a log of it: %s', async (query, code) => {
+    const told: string[] = []
+    // Of the app of the test before something may still be told.
+    const stop = host.subscribe((event) => {
+      if (event.type === 'state' && event.change.app !== '/shop') told.push(event.change.app)
+    })
+    for (const path of ['api/apps', 'api/plan']) {
+      const answer = await ask(`${path}?${query}`, { method: 'POST', body: await archiveOf('1.0.0') })
+      expect([answer.status, (await bodyOf(answer)).error.code]).toEqual([400, code])
+    }
+    stop()
+    expect([host.apps, told]).toEqual([[], []])
+  })
+
+  test('the same bytes have one version', async () => {
+    const archive = await archiveOf('1.0.0')
+    const as = (version: string) => ask(`api/apps?version=${version}`, { method: 'POST', body: archive })
+    expect([(await as('7')).status, (await as('7')).status]).toEqual([201, 200])
+    const other = await as('8')
+    expect([other.status, (await bodyOf(other)).error.code]).toEqual([400, 'ADMIN_REQUEST'])
+    expect(host.apps).toMatchObject([{ version: '7' }])
+  })
+
   test('a plan tells what is missing', async () => {
     const config = { DATABASE_URL: { type: 'url', required: true } }
     const plan = await json('api/plan', { method: 'POST', body: await archiveOf('1.0.0', '', { config }) })
@@ -183,6 +217,9 @@ describe('what it tells', () => {
     await deploy('1.1.0')
     const document = await json('api/openapi.json')
     expect(document.openapi).toBe('3.1.0')
+    const { parameters } = document.paths['/api/apps'].post
+    const { pattern } = parameters.find(({ name }: Json) => name === 'version').schema
+    expect(['7', '1.0.0-rc.1+a', 'x y', '7\n8', ''].filter((one) => new RegExp(pattern).test(one))).toHaveLength(2)
     const check = (schema: string, value: unknown) => expect(misfits(SCHEMAS, schema, value)).toEqual([])
     check('Host', await json('api/host'))
     check('AppList', await json('api/apps'))
@@ -273,6 +310,7 @@ describe("Tomcat's text verbs", () => {
     ['deploy?path=shop', /^FAIL - Invalid context path \[shop\]/],
     ['deploy?path=/x&war=http://other/x.war', /^FAIL - Invalid parameters/],
     ['reload', /^FAIL - Invalid context path \[null\]/],
+    ['deploy?path=/x&version=7%0AOK&war=file:/nowhere.zapp', /^FAIL - ADMIN_REQUEST: .*got "7\\nOK"\n$/],
   ])('%s', async (path, answer) => {
     expect(await tomcat(path)).toMatch(answer)
   })

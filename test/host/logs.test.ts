@@ -1,10 +1,11 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { logFileOf } from '../../src/host/logs/host-logs.ts'
 import { LogFile } from '../../src/host/logs/log-file.ts'
 import { serve } from '../../src/host/serve.ts'
 import { tmpDir } from '../helpers/tmp.ts'
-import { entry, folderOf, rejection, start } from './helper.ts'
+import { entry, folderOf, rejection, settingsFile, start } from './helper.ts'
 import { sendRaw } from './raw.ts'
 
 const ECHO = `module.exports = (req, res) => {
@@ -64,6 +65,28 @@ describe('a log file', () => {
 })
 
 describe('the logs of a host', () => {
+  it.each([
+    ['/', 'ROOT.log'],
+    ['/a/b', 'a#b.log'],
+    ['shop.example/', 'shop.example/ROOT.log'],
+    ['../access', '-/access.log'],
+    ['/../../x', '..#..#x.log'],
+    ['store', 'store/ROOT.log'],
+  ])('are in their folder, also that of %s', (id, file) => {
+    expect(logFileOf(id)).toBe(file)
+  })
+
+  it('have no line that the name of a file has written', async () => {
+    const file = 'shop##7\n2026 9.9 main stdout FORGED.zapp'
+    const dir = await folderOf({ [file]: [{ name: 'shop', ...entry }, { 'app.cjs': ECHO }] })
+    const settings = await settingsFile({ logs: { apps: '.' } })
+    const { host } = await start(dir, { settings, watch: false })
+    await host.close({ drainMs: 0 })
+    const written = await lines(join(settings, '..', 'shop.log'))
+    expect(written.length).toBeGreaterThan(0)
+    for (const line of written) expect(line).toMatch(/^\S+ 7\\u000a2026 9\.9 main stdout FORGED - host /)
+  })
+
   it('go where the settings say, with an id that the app was told, and move on when told to', async () => {
     const settings = { logs: { access: { format: 'json', file: 'access.log' }, apps: 'apps' } }
     const { host, get, logs, events } = await withSettings(settings)

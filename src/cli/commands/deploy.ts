@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { InvalidArgumentError } from 'commander'
 import type { ArchiveDiff } from '../../archive/diff.ts'
 import { type Finding, fail } from '../../errors.ts'
+import { isVersion, VERSION_RULE } from '../../host/names.ts'
 import { renderChanges } from '../changes.ts'
 import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -41,7 +43,7 @@ export const deploy: CliCommand<[file: string], DeployFlags> = {
   define(command) {
     command
       .option('--path <path>', 'the path to answer under; default: by the name of the file and its manifest')
-      .option('--as <version>', 'the version, instead of the manifest’s')
+      .option('--as <version>', 'the version, instead of the manifest’s', parseVersion)
       .option('--host <name>', 'the virtual host')
       .option('--dry-run', 'say what would change, and deploy nothing')
     addRemoteFlags(command)
@@ -83,6 +85,11 @@ export const deploy: CliCommand<[file: string], DeployFlags> = {
       }
     })
   },
+}
+
+function parseVersion(text: string): string {
+  if (!isVersion(text)) throw new InvalidArgumentError(`It must be ${VERSION_RULE}.`)
+  return text
 }
 
 /** @throws ZappError NOT_FOUND, NOT_A_FILE */

@@ -1,3 +1,4 @@
+import { VERSION_PATTERN } from '../names.ts'
 import type { Operation } from './operations.ts'
 import { SCHEMAS } from './schemas.ts'
 
@@ -26,7 +27,7 @@ function describe({ id, summary, path, query = {}, body, status, answer }: Opera
     description: 'Id of the app ("/shop"), or its name where only one app has it.',
   }))
   const inQuery = Object.entries(query).map(([name, description]) => ({
-    ...{ name, in: 'query', description, schema: { type: 'string' } },
+    ...{ name, in: 'query', description, schema: schemaOf(name) },
   }))
   return {
     operationId: id,
@@ -40,9 +41,13 @@ function describe({ id, summary, path, query = {}, body, status, answer }: Opera
   }
 }
 
+function schemaOf(name: string) {
+  return { type: 'string', ...(name === 'version' && { pattern: VERSION_PATTERN }) }
+}
+
 function contentOf({ archive, json }: NonNullable<Operation['body']>) {
   const properties = Object.fromEntries(
-    Object.entries(json ?? {}).map(([name, description]) => [name, { type: 'string', description }]),
+    Object.entries(json ?? {}).map(([name, description]) => [name, { ...schemaOf(name), description }]),
   )
   return {
     ...(archive && { 'application/vnd.zapp+zip': { schema: { type: 'string', format: 'binary' } } }),

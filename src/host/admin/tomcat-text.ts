@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { asZappError } from '../../errors.ts'
+import { asZappError, escapeUnsafe } from '../../errors.ts'
 import { type AppView, isUp } from '../app-view.ts'
 import type { DeployInput, Host } from '../host.ts'
 import { type Call, sendText } from './call.ts'
@@ -11,7 +11,7 @@ const VERBS: Readonly<Record<string, (call: Call, host: Host) => Promise<string>
   async list(_, host) {
     const own = host.apps.filter((app) => app.host === '')
     const rows = own.map(
-      (app) => `${app.mount || '/'}:${isUp(app) ? 'running' : 'stopped'}:0:${app.name}##${app.version}`,
+      (app) => `${app.mount || '/'}:${isUp(app) ? 'running' : 'stopped'}:0:${app.name}##${escapeUnsafe(app.version)}`,
     )
     return ['Listed applications for virtual host [localhost]', ...rows].join('\n')
   },

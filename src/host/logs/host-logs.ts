@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { escapeUnsafe } from '../../errors.ts'
 import { type AccessFormat, type AccessRecord, formatAccess } from '../access-log.ts'
 import type { Events } from '../events.ts'
 import type { LogEntry } from '../host.ts'
@@ -78,9 +79,10 @@ export class HostLogs {
 
   #add(app: string, { time, version, entry, stream, text }: LogEntry): void {
     if (this.#folder === undefined) return
-    const file = this.#apps.get(app) ?? new LogFile(join(this.#folder, fileOf(app)), this.#onError)
+    const file = this.#apps.get(app) ?? new LogFile(join(this.#folder, logFileOf(app)), this.#onError)
     this.#apps.set(app, file)
-    const start = `${time.toISOString()} ${version || '-'} ${entry || '-'} ${stream} `
+    // The name of a watched file may give a version any characters.
+    const start = `${time.toISOString()} ${escapeUnsafe(version) || '-'} ${entry || '-'} ${stream} `
     file.add(start + text.replaceAll('\n', `\n${start}`))
   }
 
@@ -92,8 +94,11 @@ export class HostLogs {
   }
 }
 
-/** Named as archives are: `a#b.log`, `ROOT.log`, those of a virtual host in a folder of its name. */
-function fileOf(id: string): string {
-  const at = id.indexOf('/')
-  return join(id.slice(0, at), `${id.slice(at + 1).replaceAll('/', '#') || 'ROOT'}.log`)
+/**
+ * Named as archives are: `a#b.log`, `ROOT.log`, those of a virtual host in a folder of its name. Whatever the id is, the
+ * file is in the folder of the logs.
+ */
+export function logFileOf(id: string): string {
+  const [host = '', ...mount] = id.split('/')
+  return join(host.replace(/^\.+$/, '-'), `${mount.join('#') || 'ROOT'}.log`)
 }
