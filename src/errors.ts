@@ -191,6 +191,8 @@ export const ERRORS = {
   USER_DENIED: { title: 'User whom the host cannot become', message: 'apps.{app}.user must be a user whom the host may run apps as, got {user}: {reason}', fix: 'Start the host as root, or leave it out.', status: 503 },
   USER_ACCESS: { title: 'What the user of an app needs', message: '{path} must be {rule}, got {got}', fix: '{step}', status: 503 },
   ONE_USER: { title: 'Several apps run as one user', message: 'apps that are not to read each other’s files must run as users of their own, got {count} apps that run as {user}', fix: 'Start the host as root and give each a "user" in the settings, or a host of its own.', status: 500 },
+  SETTINGS_APP: { title: 'Settings of no app', message: 'a key of "apps" in the settings must be the name of an app or its id, got {app}{hint}', fix: 'Correct it. If its app is still to come, there is nothing to do.', status: 409 },
+  SETTINGS_AT_START: { title: 'Setting that is read at the start', message: 'the setting {key} must be as it was when the host started', fix: 'Start the host again for the new value; until then the old one is in force.', status: 409 },
   VERSION_UNKNOWN: { title: 'No such version', message: 'a version to go back to must be one that is kept, got {digest}', fix: 'See the list of versions.', status: 404 },
   DEPLOY_SUPERSEDED: { title: 'Another upload came after it', message: '{version} must be the last of the uploads that wait for {app}, and another one came after it', fix: 'Nothing of it was started. If it is the one that shall serve, deploy it again.', status: 409 },
   USAGE: { title: 'Command line', message: '{problem}', fix: 'See: zapp {command} --help', status: 400 },

@@ -22,6 +22,7 @@ import type { ServeOptions } from './serve-options.ts'
 import { CurrentSettings } from './settings/current-settings.ts'
 import { adminAddress, listenAddresses } from './settings/listen-settings.ts'
 import type { HostSettings } from './settings/read-settings.ts'
+import { settingsFromStart, settingsOfNoApp } from './settings/unused-settings.ts'
 import type { CertificateNews } from './tls/certificates.ts'
 import { sharedUser } from './users/shared-user.ts'
 import { Validators } from './validation/validators.ts'
@@ -49,6 +50,7 @@ const WAKERS = 8
 export async function serve(options: ServeOptions, validators: Validators = new Validators()): Promise<Host> {
   const { log = () => {}, watch = options.state !== undefined } = options
   const settings = await CurrentSettings.read(options)
+  const atStart = settings.now
   const events = new Events()
   const onError = (error: unknown) => events.emit({ type: 'error', app: '', name: '', error, where: 'watching' })
   const onCertificate = (news: CertificateNews) => events.emit({ type: 'certificate', ...news })
@@ -119,6 +121,7 @@ export async function serve(options: ServeOptions, validators: Validators = new 
     if (settings.namesUsers) await (await import('./users/user-place.ts')).openDataRoot(options.data)
     await apps.settle()
     warnOfSharedUser()
+    warnOfNoApp()
     const failure = inbox.failureIn(apps)
     if (failure) throw failure
     await front.ready()
@@ -131,6 +134,10 @@ export async function serve(options: ServeOptions, validators: Validators = new 
     )
     const finding = sharedUser(served)
     if (finding) warn(finding)
+  }
+
+  function warnOfNoApp(): void {
+    for (const finding of settingsOfNoApp(settings.now ?? {}, apps.slots.all)) warn(finding)
   }
 
   function useAddresses({ proxies = [], perAddress }: Partial<HostSettings> = {}): void {
@@ -152,6 +159,8 @@ export async function serve(options: ServeOptions, validators: Validators = new 
       throw failure
     }
     await apps.replace()
+    for (const finding of settingsFromStart(atStart, settings.now)) warn(finding)
+    warnOfNoApp()
     events.emit({ type: 'reloaded' })
   }
 

@@ -74,6 +74,24 @@ describe('a settings file', () => {
     ])
   })
 
+  it('is warned of where it is for no app, or read when the host starts alone', async () => {
+    const dir = await folderOf({ 'flask.zapp': [{ ...entry, name: 'flaskapp' }, says('a')] })
+    await writeFile(join(dir, 'torn-1.0.0.zapp'), 'this is no zip, but it is long enough to be one')
+    const apps = { flaskap: {}, '/flask': {}, flaskapp: {}, torn: {} }
+    const settings = await settingsFile({ apps })
+    const { host, events } = await start(dir, { settings })
+    const warned = () =>
+      events.splice(0).flatMap((event) => (event.type === 'warned' ? [[event.finding.code, event.finding.args]] : []))
+    const misspelt = ['SETTINGS_APP', { app: 'flaskap', hint: ' (did you mean "flaskapp"?)' }]
+    expect(warned()).toEqual([misspelt])
+    await writeFile(settings, JSON.stringify({ apps, admin: { port: 1 } }))
+    await host.reload()
+    expect(warned()).toEqual([['SETTINGS_AT_START', { key: 'admin' }], misspelt])
+    await writeFile(settings, '{}')
+    await host.reload()
+    expect(warned()).toEqual([])
+  })
+
   it('names hosts that are not known by a dot, and their other names', async () => {
     const dir = await folderOf({})
     await mkdir(join(dir, 'intranet'))
