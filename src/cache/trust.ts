@@ -13,14 +13,15 @@ const STICKY = 0o1000
  * What does not exist is made, mode 0700. Windows has neither owners nor modes here: there only links are refused.
  *
  * @param dir absolute and normalised
- * @throws ZappError CACHE_UNTRUSTED; CACHE_NONE where the folder cannot be made
+ * @param of what the folder is for
+ * @throws ZappError CACHE_UNTRUSTED, STATE_UNTRUSTED; CACHE_NONE, STATE_NONE where the folder cannot be made
  */
-export async function trustFolder(dir: string): Promise<void> {
+export async function trustFolder(dir: string, of: 'CACHE' | 'STATE' = 'CACHE'): Promise<void> {
   for (const path of [...ancestors(dir), dir]) {
-    const stat = await lstatOrMake(path)
+    const stat = await lstatOrMake(path, of)
     const trouble = stat.isSymbolicLink() ? 'a link' : !stat.isDirectory() ? 'a file' : judge(stat, path === dir)
     if (trouble !== undefined) {
-      throw fail('CACHE_UNTRUSTED', dir, { dir, got: path === dir ? trouble : `${trouble} at ${path}` })
+      throw fail(`${of}_UNTRUSTED`, dir, { dir, got: path === dir ? trouble : `${trouble} at ${path}` })
     }
   }
 }
@@ -31,21 +32,21 @@ function ancestors(dir: string): string[] {
   return parent === dir ? [] : [...ancestors(parent), parent]
 }
 
-async function lstatOrMake(path: string): Promise<Stats> {
+async function lstatOrMake(path: string, of: 'CACHE' | 'STATE'): Promise<Stats> {
   try {
     return await lstat(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unusable(path, error)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unusable(path, of, error)
   }
   await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     // Another starter was quicker: what it made is judged like anything else.
-    if (error.code !== 'EEXIST') throw unusable(path, error)
+    if (error.code !== 'EEXIST') throw unusable(path, of, error)
   })
   return lstat(path)
 }
 
-function unusable(path: string, error: unknown): Error {
-  return fail('CACHE_NONE', path, { reason: (error as Error).message }, error)
+function unusable(path: string, of: 'CACHE' | 'STATE', error: unknown): Error {
+  return fail(`${of}_NONE`, path, { reason: (error as Error).message }, error)
 }
 
 function judge(stat: Stats, itself: boolean): string | undefined {

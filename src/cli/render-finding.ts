@@ -77,6 +77,8 @@ const ABOUT_THE_MACHINE: ReadonlySet<ErrorCode> = new Set([
   'CACHE_UNTRUSTED',
   'CACHE_NONE',
   'CACHE_READ_ONLY',
+  'STATE_UNTRUSTED',
+  'STATE_NONE',
   'INTERNAL',
 ])
 

@@ -15,7 +15,10 @@ export interface Opened {
   release(): Promise<void>
 }
 
-/** Where copies and versions are kept: in the state folder, or until the end in the cache. */
+/**
+ * Where copies and versions are kept: in the state folder, or until the end in the cache.
+ * @throws ZappError STATE_UNTRUSTED, STATE_NONE, HOST_RUNNING, STATE_UNREADABLE; CACHE_*
+ */
 export async function openState(dir: string | undefined, cacheDir: string, validators: Validators): Promise<Opened> {
   const judging = { judge: (file: string) => validators.judge(file), expect: () => validators.expect() }
   if (dir === undefined) {
@@ -35,7 +38,7 @@ export async function openState(dir: string | undefined, cacheDir: string, valid
   }
   const folder = resolve(dir)
   // Its files are run as code.
-  await trustFolder(folder)
+  await trustFolder(folder, 'STATE')
   const lock = await lockState(folder)
   try {
     const state = await StateFile.open(join(folder, 'state.json'))

@@ -43,8 +43,8 @@ const WAKERS = 8
  * Serves archives and project folders over HTTP/1.1, in the clear or over TLS. Resolves when every app was tried; one that
  * is not up yet answers 503.
  *
- * @throws ZappError PORT_IN_USE, TLS_*, NOT_FOUND, IO; CONFIG_UNKNOWN; CACHE_*; HOST_RUNNING, STATE_UNREADABLE; MANIFEST_*
- * for the settings file; USAGE where there is no app; and without `watch`, whatever kept an app from going live that was
+ * @throws ZappError PORT_IN_USE, TLS_*, NOT_FOUND, IO; CONFIG_UNKNOWN; CACHE_*; HOST_RUNNING, STATE_*; MANIFEST_* for
+ * the settings file; USAGE where there is no app; and without `watch`, whatever kept an app from going live that was
  * given by its own path. One that was found in a folder, or is watched, is reported through `log` and answers 503.
  */
 export async function serve(options: ServeOptions, validators: Validators = new Validators()): Promise<Host> {

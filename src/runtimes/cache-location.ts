@@ -47,11 +47,11 @@ export async function dataLocation(name: string, mode = PRIVATE): Promise<string
  * Where a host keeps what it deployed when the caller names no place: `zapp-host` in /var/lib for root or a service user,
  * else in the user's state folder. Not within `zapp`, where an app called "host" has its data folders.
  *
- * @throws ZappError CACHE_NONE
+ * @throws ZappError STATE_NONE
  */
 export async function stateLocation(): Promise<string> {
   const own = (await userState()).map((folder) => `${folder}-host`)
-  return firstUsable((await isService()) ? ['/var/lib/zapp-host', ...own] : own)
+  return firstUsable((await isService()) ? ['/var/lib/zapp-host', ...own] : own, PRIVATE, 'STATE_NONE')
 }
 
 async function isService(): Promise<boolean> {
@@ -86,14 +86,18 @@ async function homeFolder(): Promise<string> {
 }
 
 /** The first folder that is this user's, or can be made. */
-async function firstUsable(folders: readonly string[], mode = PRIVATE): Promise<string> {
+async function firstUsable(
+  folders: readonly string[],
+  mode = PRIVATE,
+  none: 'CACHE_NONE' | 'STATE_NONE' = 'CACHE_NONE',
+): Promise<string> {
   const reasons: string[] = []
   for (const folder of folders) {
     const trouble = await usable(folder, mode)
     if (trouble === undefined) return folder
     reasons.push(trouble)
   }
-  throw fail('CACHE_NONE', '', { reason: reasons.join('; ') })
+  throw fail(none, '', { reason: reasons.join('; ') })
 }
 
 async function usable(folder: string, mode: number): Promise<string | undefined> {

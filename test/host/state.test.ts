@@ -96,6 +96,16 @@ describe('a state folder', () => {
     await start(dir, { state })
   })
 
+  it('that is not its own, or cannot be made, is named by its own option', async () => {
+    const { dir, state } = await places()
+    await mkdir(state, { mode: 0o755 })
+    const untrusted = await rejection(start(dir, { state }))
+    expect(untrusted).toMatchObject({ code: 'STATE_UNTRUSTED', args: { dir: state, got: 'mode 0755' } })
+    // Longer than a name may be.
+    const none = await rejection(start(dir, { state: join(state, '..', 'x'.repeat(300)) }))
+    expect(none).toMatchObject({ code: 'STATE_NONE', fix: expect.stringContaining('--state or ZAPP_STATE') })
+  })
+
   it('of a host that was killed is free', async () => {
     const { dir, state } = await places()
     await mkdir(state, { mode: 0o700 })
