@@ -205,7 +205,7 @@ export const ERRORS = {
   ADMIN_UNKNOWN: { title: 'No such page of the admin API', message: '{path} must be a path of the admin API', fix: 'GET /api/openapi.json lists them.', status: 404 },
   ADMIN_REQUEST: { title: 'Request that the admin API does not take', message: 'the request must be one that the API describes: {problem}', fix: 'GET /api/openapi.json tells what it takes.', status: 400 },
   ADMIN_ANSWER: { title: 'Answer that the admin API does not give', message: 'an admin listener of Zapp must answer at {url}, got status {got} and something else', fix: 'Check the address: it must be the admin listener, not that of the apps.', status: 502 },
-  ADMIN_UNREACHABLE: { title: 'Host cannot be reached', message: 'an admin listener must answer at {url}: {reason}', fix: 'Start the host with its admin listener, or name another with --to URL.', status: 502 },
+  ADMIN_UNREACHABLE: { title: 'Host cannot be reached', message: 'an admin listener must answer at {url}: {reason}', fix: 'Start the host, or name another: its state folder with ZAPP_STATE, or its address with --to URL and its token with --token-file or ZAPP_TOKEN.', status: 502 },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

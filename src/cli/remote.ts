@@ -41,14 +41,28 @@ export class Remote {
     }
   }
 
-  /** JSON, a line each, as it comes; ends with the host or the signal. */
+  /**
+   * JSON, a line each, as it comes; ends with the host or the signal.
+   * @throws ZappError as {@link call}; ADMIN_UNREACHABLE where the connection breaks
+   */
   async *lines<T>(path: string, query: RemoteCall['query']): AsyncGenerator<T> {
+    const { url, signal } = this.#target
     const answer = await this.#ask('GET', path, { ...(query && { query }) })
     let rest = ''
-    for await (const chunk of answer.setEncoding('utf8')) {
-      const lines = (rest + chunk).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) if (line !== '') yield JSON.parse(line) as T
+    try {
+      for await (const chunk of answer.setEncoding('utf8')) {
+        const lines = (rest + chunk).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) if (line !== '') yield JSON.parse(line) as T
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      throw fail(
+        'ADMIN_UNREACHABLE',
+        '',
+        { url, reason: 'the connection broke: the host has ended, or the way to it' },
+        error,
+      )
     }
   }
 

@@ -1,11 +1,14 @@
-import { writeFile } from 'node:fs/promises'
+import { chmod, chown, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { startAdminHost } from '../helpers/admin-host.ts'
+import { asPlainUser, plainUser } from '../helpers/as-user.ts'
 import { makeArchive } from '../helpers/make-archive.ts'
-import { cli, cliJson } from './helper.ts'
+import { tmpDir } from '../helpers/tmp.ts'
+import { cli, cliJson, startCli } from './helper.ts'
 
 const { dir, host, url, tokenFile } = await startAdminHost()
 const remote = ['--to', `unix:${join(dir, 'state', 'admin.sock')}`, '--token-file', tokenFile]
@@ -59,6 +62,43 @@ test('the token may come from the environment', async () => {
   expect((await cli(['list', ...to], { env: { ZAPP_TOKEN: 'wrong-token-wrong-token' } })).stderr).toContain(
     'ADMIN_TOKEN',
   )
+})
+
+test('a host that was never started, or is another user’s, is told as such, and what to do', async () => {
+  const state = await tmpDir()
+  const never = await cli(['list'], { env: { ZAPP_STATE: state } })
+  expect([never.code, never.stderr]).toEqual([1, expect.stringContaining('no host was ever started')])
+  expect(never.stderr).toMatch(/^error ADMIN_UNREACHABLE[\s\S]*--to URL/)
+  await writeFile(join(state, 'admin.token'), 'x', { mode: 0o600 })
+  await chown(state, plainUser(), -1)
+  await chmod(state, 0o500)
+  await chmod(join(state, 'admin.token'), 0)
+  const other = await asPlainUser(() => cli(['list'], { env: { ZAPP_STATE: state } }))
+  expect(other.stderr).toMatch(/^error ADMIN_UNREACHABLE[\s\S]*not readable for this user/)
+  expect((await cli(['list', '--to', url], { env: { ZAPP_STATE: dir } })).stderr).toContain('error ADMIN_TOKEN')
+})
+
+test('who follows logs learns that the host has ended', async () => {
+  const ended = await startAdminHost()
+  const archive = await readFile(await site('1.0.0'))
+  await ended.host.deploy({ stream: Readable.from([archive]) })
+  const argv = ['logs', 'site', '-f', '--to', ended.url, '--token-file', ended.tokenFile]
+  const follower = startCli(argv)
+  await expect.poll(() => follower.written.stdout).toContain('live')
+  await ended.host.close({ drainMs: 0 })
+  expect([await follower.ended, follower.written.stderr]).toEqual([0, 'the host has ended\n'])
+})
+
+test('a host that is killed while its logs are followed is told', async () => {
+  const killed = createServer((req, res) => {
+    res.writeHead(200).write(`${JSON.stringify({ time: '', version: '1', stream: 'host', entry: '', text: 'up' })}\n`)
+    setImmediate(() => req.socket.destroy())
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => killed.once('listening', resolve))
+  const { port } = killed.address() as AddressInfo
+  const outcome = await cli(['logs', 'site', '-f', '--to', `http://127.0.0.1:${port}/`, ...remote.slice(2)])
+  killed.close()
+  expect([outcome.code, outcome.stderr]).toEqual([1, expect.stringMatching(/^error ADMIN_UNREACHABLE[\s\S]*has ended/)])
 })
 
 test('nobody listens', async () => {

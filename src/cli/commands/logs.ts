@@ -36,6 +36,8 @@ export const logs: CliCommand<[app: string], RemoteFlags & { follow?: boolean; l
     for await (const line of remote.lines<Line>(appPath(app, 'logs'), query)) {
       ui.out(ui.json ? safeText(JSON.stringify(line)) : render(line, ui.paint))
     }
+    // Nothing else ends it but the signal, which is thrown.
+    if (follow === true) ui.say('the host has ended')
     return EXIT.done
   },
 }

@@ -99,6 +99,8 @@ export async function startAdmin({ host, token, at, tls, version }: AdminOptions
     url,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      // Answers that have just come to their end, those of who follows logs, are written in this turn of the event loop.
+      await new Promise(setImmediate)
       server.closeAllConnections()
       await closed
       if ('socket' in at) await rm(at.socket, { force: true })
