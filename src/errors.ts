@@ -192,7 +192,7 @@ export const ERRORS = {
   USER_UNKNOWN: { title: 'No such user', message: 'apps.{app}.user must be a user of this machine, got {user}', fix: 'Make that user, or name another. What served goes on serving.', status: 503 },
   USER_DENIED: { title: 'User whom the host cannot become', message: 'apps.{app}.user must be a user whom the host may run apps as, got {user}: {reason}', fix: 'Start the host as root, or leave it out.', status: 503 },
   USER_ACCESS: { title: 'What the user of an app needs', message: '{path} must be {rule}, got {got}', fix: '{step}', status: 503 },
-  ONE_USER: { title: 'Several apps run as one user', message: 'apps that are not to read each other’s files must run as users of their own, got {count} apps that run as {user}', fix: 'Start the host as root and give each a "user" in the settings, or a host of its own.', status: 500 },
+  ONE_USER: { title: 'Several apps run as one user', message: 'apps that are not to read each other’s files must run as users of their own, got {count} apps that run as {user}', fix: 'Give each a "user" in the settings, which only a host that root started can change to, or a host of its own.', status: 500 },
   SETTINGS_APP: { title: 'Settings of no app', message: 'a key of "apps" in the settings must be the name of an app or its id, got {app}{hint}', fix: 'Correct it. If its app is still to come, there is nothing to do.', status: 409 },
   SETTINGS_AT_START: { title: 'Setting that is read at the start', message: 'the setting {key} must be as it was when the host started', fix: 'Start the host again for the new value; until then the old one is in force.', status: 409 },
   VERSION_UNKNOWN: { title: 'No such version', message: 'a version to go back to must be one that is kept, got {digest}', fix: 'See the list of versions.', status: 404 },
@@ -255,7 +255,7 @@ export function describe(f: Pick<Finding, 'code' | 'path' | 'args'>): { message:
 function fill(template: string, f: Pick<Finding, 'path' | 'args'>): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = f.args[name] ?? (name === 'file' ? 'FILE' : '')
-    if (typeof value === 'number') return value.toLocaleString('en-US')
+    if (typeof value === 'number') return name === 'pid' ? String(value) : value.toLocaleString('en-US')
     if (typeof value === 'boolean') return String(value)
     if (typeof value === 'string') return RAW_ARGS.has(name) || WORDS.has(value) ? value : quote(value)
     return value.map(quote).join(', ')

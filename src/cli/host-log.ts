@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, type ZappError } from '../errors.ts'
 import { shellWord } from '../format/shell-word.ts'
+import { AppError, messageOf } from '../host/app-error.ts'
 import type { StateChange, VersionState } from '../host/app-view.ts'
 import type { AppView, HostEvent } from '../host/serve.ts'
 import { formatTime } from './format.ts'
@@ -47,9 +48,10 @@ export function createHostLog(ui: Ui): (event: HostEvent) => void {
         ui.warn(`${talk.red('error')}    ${safeText(event.name)}  ${safeText(event.where)}: ${errorText(event.error)}`)
         break
       case 'warned': {
+        const { code } = event.finding
         const { message, fix } = describe(event.finding)
         const about = event.name === '' ? '' : `${safeText(event.name)}  `
-        ui.warn(`${talk.yellow('warning')}  ${about}${safeText(message)}. ${safeText(fix)}`)
+        ui.warn(`${talk.yellow('warning')}  ${about}${code}: ${safeText(message)}. ${safeText(fix)}`)
         break
       }
       case 'state':
@@ -68,10 +70,14 @@ export function createHostLog(ui: Ui): (event: HostEvent) => void {
 }
 
 async function warnFailed(ui: Ui, event: HostEvent & { type: 'failed' }): Promise<void> {
-  const file = ui.name(event.app.source)
+  const { source, name, version } = event.app
+  const file = ui.name(source)
   const kept = event.kept ? '; the version before it goes on serving' : ''
-  const lines = await renderFindings(event.error.findings, await subjectOf(ui, [file]), ui.talk)
-  ui.warn(`${ui.talk.red('failed')}   ${idOf(event.app)}  ${safeText(file)}${kept}`, ...lines)
+  // An upload has no file here.
+  const subject = source === '' ? NO_SUBJECT : await subjectOf(ui, [file])
+  const lines = await renderFindings(event.error.findings, subject, ui.talk)
+  const what = source === '' ? `${name} ${version}` : file
+  ui.warn(`${ui.talk.red('failed')}   ${idOf(event.app)}  ${safeText(what)}${kept}`, ...lines)
 }
 
 function idOf({ id }: AppView): string {
@@ -115,9 +121,9 @@ async function warnReloaded(ui: Ui, error: ZappError | undefined): Promise<void>
   ui.warn(`${ui.talk.red('settings')} have mistakes: those before stay in force`, ...lines)
 }
 
-/** An app's own error, with its stack: the author of the app needs it, and it is not our fault to hide. */
+/** An app's own error with its stack, which its author needs; of others where we were says nothing to anybody. */
 function errorText(error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const text = error instanceof AppError ? String(error.stack) : messageOf(error)
   return text.split('\n').map(safeText).join('\n')
 }
 

@@ -70,7 +70,7 @@ export class Apps {
     await Promise.all(
       this.slots.all.map(async (slot) => {
         slot.candidates = (byId.get(slot.id) ?? []).sort(byPreference)
-        const mayCome = patient && this.#options.isOurs(slot.view.source)
+        const mayCome = patient && this.#options.isOurs(slot.record.versions[0]?.source ?? '')
         await slot.settle(mayCome).catch((error) => {
           this.#options.log({ type: 'error', app: slot.id, name: slot.view.name, error, where: 'deploying' })
         })

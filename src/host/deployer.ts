@@ -44,7 +44,8 @@ export class Deployer {
       const begun = performance.now()
       const { host, mount, version } = placeFor(manifest, options)
       const { digest } = held
-      const it: Release = { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
+      const open = () => openKept(digest, store)
+      const it: Release = { digest, name: manifest.name, version, source: '', error: undefined, open }
       this.#checkKnown(idOf(host, mount), digest, options.version)
       const slot = apps.slots.at(host, mount)
       const { previous, unchanged } = await slot.deploy(it)

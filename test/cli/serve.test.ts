@@ -82,6 +82,27 @@ describe('serve', () => {
     await expect(fetch(url)).rejects.toThrow()
   })
 
+  it('tells errors: those of the app with its stack, those of the host in a line, with the code', async () => {
+    const code = `module.exports = (req, res) => {
+      if (req.url === '/throw') throw new Error('boom')
+      if (req.url === '/exit') process.exit(3)
+    }`
+    const app = await makeArchive(cwd, { name: 'bad', entry: { type: 'node', module: 'app.js' } }, { 'app.js': code })
+    const settings = { apps: { bad: { mount: '/', limits: { requestTime: '100ms' } } } }
+    await writeFile(join(cwd, 'zapp.host.json'), JSON.stringify(settings))
+    const { written, url } = await serving([app, '--settings', 'zapp.host.json'])
+    const errors = () => written.stderr.split('\n').filter((line) => /^error |^ +at /.test(line))
+    for (const path of ['throw', 'hang', 'exit']) await fetch(url + path).catch(() => {})
+    await expect
+      .poll(errors)
+      .toEqual([
+        'error    bad  entry main: Error: boom',
+        expect.stringMatching(/^ +at .*app\.js:2:\d+\)$/),
+        expect.stringMatching(/^error {4}bad {2}entry main: ENTRY_TIMEOUT: /),
+        'error    bad  the process ended: the process of bad: it ended with exit code 3',
+      ])
+  })
+
   it('mounts, and takes values from the command line before those of a file', async () => {
     await writeFile(join(cwd, 'app.env'), 'GREETING=from the file\nOTHER=left aside\n')
     const first = await serving([file, '--mount', '/greet', '--config-file', 'app.env'])
@@ -156,6 +177,14 @@ describe('serve with a certificate', () => {
     const { code, stderr } = await cli(argv, { cwd })
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^error TLS_MISMATCH {2}\S+privkey\.pem\n[\s\S]*fix: /)])
     expect((await cli(['serve', file, '--tls-cert', cert], { cwd })).code).toBe(2)
+  })
+})
+
+describe('serve warns', () => {
+  it('with the code', async () => {
+    const app = await makeArchive(cwd, { name: 'other', entry: { type: 'node', module: 'app.js' } }, APP)
+    const { written } = await serving([file, app])
+    await expect.poll(() => written.stderr).toMatch(/^warning {2}ONE_USER: apps /m)
   })
 })
 

@@ -1,12 +1,15 @@
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
+import { openArchive } from '../../src/archive/archive.ts'
 import { fail, type ZappError } from '../../src/errors.ts'
+import type { Candidate } from '../../src/host/candidate.ts'
 import type { Deployment } from '../../src/host/deployment.ts'
 import { AppSlot } from '../../src/host/deployments/app-slot.ts'
 import { openKept, type Release } from '../../src/host/deployments/release.ts'
 import type { SlotContext } from '../../src/host/deployments/slot-context.ts'
 import type { HostEvent } from '../../src/host/host-event.ts'
 import { createLimiter } from '../../src/host/limiter.ts'
+import type { Source } from '../../src/host/sources.ts'
 import { StateFile } from '../../src/host/state.ts'
 import { openStore } from '../../src/host/store.ts'
 import { judgeArchive } from '../../src/host/validation/judge-archive.ts'
@@ -71,10 +74,20 @@ async function makeSlot(options: Partial<SlotContext> = {}) {
   })
   const release = async (version: string): Promise<Release> => {
     const { digest } = await store.copy(await makeArchive(await tmpDir(), { version }, says('x')))
-    return { digest, version, source: '', error: undefined, open: () => openKept(digest, store) }
+    return { digest, name: 'hello', version, source: '', error: undefined, open: () => openKept(digest, store) }
   }
   const deploy = async (version: string) => slot.deploy(await release(version))
-  return { slot, events, fakes, held, release, deploy }
+  const file = async (version: string): Promise<Candidate> => {
+    const path = await makeArchive(await tmpDir(), { version }, says('x'))
+    const held = await store.copy(path)
+    const archive = await openArchive(path)
+    await archive.close()
+    const { manifest } = archive
+    const place = { host: '', mount: '/shop', version }
+    const source = { path: 'apps/hello.zapp', kind: 'archive', stem: 'hello' } as Source
+    return { source, place, manifest, digest: held.digest, hashedMs: 0, held, error: undefined, told: false }
+  }
+  return { slot, events, fakes, held, release, deploy, file }
 }
 
 const death = fail('APP_DIED', '', { name: 'hello', times: 5, seconds: 60, reason: 'exit code 1' })
@@ -107,6 +120,27 @@ it('one that dies later is down, and says why, until it is started', async () =>
   expect(events.filter(({ type }) => type === 'failed')).toHaveLength(1)
   await slot.rollback()
   expect(slot.view).toMatchObject({ version: '1.0.0', state: 'live' })
+  await slot.close()
+})
+
+it('a failure is told of what failed, not of the best file of the folder', async () => {
+  const { slot, events, fakes, file, release, deploy } = await makeSlot({ watchMs: 0 })
+  slot.candidates = [await file('1.0.0')]
+  await slot.settle()
+  await deploy('2.0.0')
+  fakes.at(-1)?.die(death)
+  const two = { name: 'hello', version: '2.0.0', source: '' }
+  await expect.poll(() => slot.view).toMatchObject({ ...two, state: 'failed', error: { code: 'APP_DIED' } })
+  const lost = { ...(await release('3.0.0')), open: () => Promise.reject(fail('NOT_FOUND', '', { file: 'x' })) }
+  expect(await rejection(slot.deploy(lost))).toMatchObject({ code: 'NOT_FOUND' })
+  const three = { ...two, version: '3.0.0' }
+  expect(slot.view).toMatchObject({ ...three, state: 'failed', error: { code: 'NOT_FOUND' } })
+  await slot.rollback()
+  expect(slot.view).toMatchObject({ version: '1.0.0', source: 'apps/hello.zapp', state: 'live' })
+  await rejection(slot.deploy(lost))
+  const failures = events.flatMap((event) => (event.type === 'failed' ? [{ ...event.app, kept: event.kept }] : []))
+  expect(failures).toMatchObject([two, three, { ...three, kept: true }])
+  expect(slot.view.version).toBe('1.0.0')
   await slot.close()
 })
 

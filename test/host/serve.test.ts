@@ -185,14 +185,51 @@ describe('a folder of apps', () => {
     ])
   })
 
+  it('says in the log where a module threw, or could not be parsed, without frames of ours', async () => {
+    const dir = await folderOf({
+      'throws.zapp': [
+        { ...entry, name: 'throws' },
+        { 'app.cjs': "module.exports = require('./lib/x.cjs')", 'lib/x.cjs': '\n\nlet o\nmodule.exports = o.name' },
+      ],
+      'typo.zapp': [
+        { ...entry, name: 'typo' },
+        { 'app.cjs': "require('./lib/y.cjs')", 'lib/y.cjs': 'const a = 1\nconst b = (;' },
+      ],
+    })
+    const { events } = await start(dir)
+    const logOf = (name: string) =>
+      events.flatMap((event) =>
+        event.type === 'log' && event.name === name
+          ? [event.line.text]
+          : event.type === 'failed' && event.app.name === name
+            ? ['failed']
+            : [],
+      )
+    const frames = (lines: string[]) => lines.filter((line) => /^ +at /.test(line))
+    const thrown = logOf('throws')
+    expect(thrown[0]).toBe("TypeError: Cannot read properties of undefined (reading 'name')")
+    expect(frames(thrown)).toEqual([
+      expect.stringMatching(/\/lib\/x\.cjs:4:20\)$/),
+      expect.stringMatching(/\/app\.cjs:1:18\)$/),
+    ])
+    expect(thrown.at(-1)).toBe('failed')
+    const typo = logOf('typo')
+    expect(typo[0]).toMatch(/\/lib\/y\.cjs:2$/)
+    expect(typo.slice(1, 5)).toEqual(['const b = (;', '           ^', '', "SyntaxError: Unexpected token ';'"])
+    expect(frames(typo)).toHaveLength(1)
+  })
+
   it('a broken newer version leaves the mount to the older one', async () => {
     const dir = await folderOf({
       'shop-1.0.0.zapp': [{ ...entry, name: 'shop' }, says('old')],
       'shop-1.1.0.zapp': [{ ...entry, name: 'shop', version: '1.1.0' }, { 'app.cjs': 'throw new Error("new")' }],
     })
-    const { text, host } = await start(dir)
+    const { text, host, events } = await start(dir)
     expect(await text('/shop')).toBe('old /shop|/')
     expect(host.apps).toMatchObject([{ version: '1.0.0', state: 'degraded', error: { code: 'ENTRY_LOAD' } }])
+    // When the files are looked at again, the newer one is what is wrong, and the older one serves.
+    await host.reload()
+    expect(events.filter(({ type }) => type === 'shadowed')).toEqual([])
   })
 
   it('tells strangers no more than the code', async () => {

@@ -218,7 +218,7 @@ export class AppSlot {
         const before = this.#isTrial(generation, since) ? this.#record.previous : undefined
         if (before && (await this.#goBack(before, error))) return
         this.#endServing('it died')
-        this.#state.set('failed', error)
+        this.#state.set('failed', error, generation.named)
         this.#context.log({ type: 'failed', app: this.view, error, kept: false })
         this.#attempts.retries.later()
       })

@@ -8,7 +8,7 @@ import type { Serving } from './serving.ts'
 import type { SlotContext } from './slot-context.ts'
 import type { SlotRecord } from './slot-record.ts'
 import { SlotState } from './slot-state.ts'
-import { candidateView, slotView } from './slot-view.ts'
+import { slotView } from './slot-view.ts'
 
 export interface AttemptsOptions {
   readonly record: SlotRecord
@@ -83,27 +83,30 @@ export class Attempts {
     const { override, current } = this.#record.value
     const passedOver = best && override?.over.includes(best.digest)
     const reason = override?.reason && new ZappError(override.reason)
-    const error = first?.error ?? (passedOver ? undefined : best?.error) ?? reason
+    const other = passedOver || !best?.error ? undefined : releaseOf(best, this.#context.store)
+    const failed = first?.error ? first : other
+    const error = failed?.error ?? reason
     if (this.#serving.current) {
       this.state.set(error ? 'degraded' : 'live', error)
       this.retries.succeeded()
     } else {
-      this.state.set('failed', error)
+      this.state.set('failed', error, failed)
       if (best?.manifest || current) this.retries.later()
     }
   }
 
-  #failed({ candidate }: Release, error: ZappError): false {
+  #failed(release: Release, error: ZappError): false {
+    const { candidate, name, version, source } = release
     if (candidate?.told || this.#context.stopping.aborted) return false
     if (candidate) candidate.told = true
-    const app = { ...this.view, error, ...(candidate && candidateView(candidate)) }
+    const app = { ...this.view, error, name, version, source }
     this.#context.log({ type: 'failed', app, error, kept: this.#serving.current !== undefined })
     return false
   }
 
   #leaveAside(candidate: Candidate): void {
     const { current } = this.#serving
-    if (candidate.told || !current) return
+    if (candidate.told || !current || candidate.digest === current.parts.digest) return
     candidate.told = true
     const { mount } = this.#record.value
     this.#context.log({ type: 'shadowed', source: candidate.source.path, by: current.parts.source, mount })

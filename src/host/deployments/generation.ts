@@ -1,7 +1,9 @@
 import type { ZappError } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
+import { messageOf } from '../app-error.ts'
 import type { StateChange, VersionState } from '../app-view.ts'
 import type { Deployment } from '../deployment.ts'
+import type { Named } from './release.ts'
 
 /** Background processes and one-shot commands of a version. */
 export interface Commands {
@@ -58,6 +60,11 @@ export class Generation {
 
   get manifest(): Manifest {
     return this.parts.deployment.manifest
+  }
+
+  get named(): Named {
+    const { version, source } = this.parts
+    return { name: this.manifest.name, version, source }
   }
 
   get deployment(): Deployment {
@@ -136,9 +143,4 @@ export class Generation {
     this.#state = to
     report({ time: new Date(), name: this.manifest.name, version, digest, from, to, cause })
   }
-}
-
-function messageOf(error: unknown): string {
-  const { code, message } = error as ZappError
-  return code === undefined ? message : `${code}: ${message}`
 }

@@ -4,12 +4,18 @@ import { openStored, type StoredApp } from '../prepare.ts'
 import type { VersionRecord } from '../state.ts'
 import type { Store } from '../store.ts'
 
-/** Something in the store that could serve an app. */
-export interface Release {
-  readonly digest: string
+/** What an operator knows a version by. */
+export interface Named {
+  /** The manifest's, or the file's while that could not be read. */
+  readonly name: string
   readonly version: string
   /** The file or folder that it came from; `""` for an upload. */
   readonly source: string
+}
+
+/** Something in the store that could serve an app. */
+export interface Release extends Named {
+  readonly digest: string
   readonly candidate?: Candidate
   /** Why it cannot, once that is known. */
   error: ZappError | undefined
@@ -18,11 +24,10 @@ export interface Release {
 }
 
 export function releaseOf(candidate: Candidate, store: Store): Release {
-  const { digest, place, source } = candidate
+  const { digest } = candidate
   return {
     digest,
-    version: place.version,
-    source: source.path,
+    ...nameOf(candidate),
     candidate,
     get error() {
       return candidate.error
@@ -34,8 +39,12 @@ export function releaseOf(candidate: Candidate, store: Store): Release {
   }
 }
 
-export function keptRelease({ digest, version, source }: VersionRecord, store: Store): Release {
-  return { digest, version, source, error: undefined, open: () => openKept(digest, store) }
+export function nameOf({ source, manifest, place }: Candidate): Named {
+  return { name: manifest?.name ?? source.stem, version: place.version, source: source.path }
+}
+
+export function keptRelease({ digest, name, version, source }: VersionRecord, store: Store): Release {
+  return { digest, name, version, source, error: undefined, open: () => openKept(digest, store) }
 }
 
 /** @throws ZappError NOT_FOUND; what is wrong with the archive */

@@ -2,6 +2,7 @@ import type { AppView } from '../app-view.ts'
 import type { Candidate } from '../candidate.ts'
 import type { AppRecord } from '../state.ts'
 import type { Generation } from './generation.ts'
+import { nameOf } from './release.ts'
 import type { Serving } from './serving.ts'
 import type { SlotState } from './slot-state.ts'
 
@@ -14,22 +15,23 @@ export interface SlotParts {
   readonly candidates: readonly Candidate[]
 }
 
-/** What serves, else what should: the best file, else the newest version. */
+/** What serves; else what failed; else what would serve: what did, the best file, the newest version. */
 export function slotView({ id, record, serving, state, candidates }: SlotParts): AppView {
   const { host, mount, versions } = record
   const { current } = serving
   const [best] = candidates
-  const [newest] = versions
+  const kept = versions.find(({ digest }) => digest === record.current)
+  const shown = current?.named ?? state.failed ?? kept ?? (best && nameOf(best)) ?? versions[0]
   const manifest = current?.manifest ?? best?.manifest
   return {
     id,
-    name: manifest?.name ?? newest?.name ?? best?.source.stem ?? '',
-    version: current?.parts.version ?? best?.place.version ?? newest?.version ?? '',
+    name: shown?.name ?? '',
+    version: shown?.version ?? '',
     title: manifest?.title ?? '',
     description: manifest?.description ?? '',
     host,
     mount,
-    source: current?.parts.source ?? best?.source.path ?? newest?.source ?? '',
+    source: shown?.source ?? '',
     digest: current?.parts.digest ?? '',
     ...stateOf(state, current),
     versions: versions.map(({ version, digest, deployedAt }) => ({
@@ -52,9 +54,4 @@ function stateOf(
   if (!rest) return { state: value, since, ...(error && { error }) }
   const state = rest.isAsleep ? 'sleeping' : value
   return { state, since: rest.since > since ? rest.since : since, ...(rest.error && { error: rest.error }) }
-}
-
-/** Of a file that does not serve. */
-export function candidateView({ source, manifest, place }: Candidate): Partial<AppView> {
-  return { source: source.path, name: manifest?.name ?? source.stem, version: place.version }
 }

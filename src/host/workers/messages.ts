@@ -1,4 +1,4 @@
-import type { Finding } from '../../errors.ts'
+import type { ErrorCode, Finding } from '../../errors.ts'
 import type { Manifest } from '../../format/manifest-types.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import type { ProcessLimits } from '../../runtimes/process-limits.ts'
@@ -153,5 +153,8 @@ export function unpackRecord(
 export interface SentError {
   readonly name: string
   readonly message: string
+  /** Where the app threw it. */
   readonly stack?: string
+  /** Of a ZappError. */
+  readonly code?: ErrorCode
 }

@@ -4,7 +4,7 @@ import type { Server as PrivateServer } from 'node:http'
 import { url as inspectorUrl } from 'node:inspector'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { asZappError, type Finding } from '../../errors.ts'
+import { asZappError, ZappError } from '../../errors.ts'
 import { judgeRequestPath } from '../../mount/request-path.ts'
 import type { EntryWatch } from '../../runtimes/entry-watch.ts'
 import { type App, type LogLine, loadHosted } from '../../runtimes/load.ts'
@@ -13,8 +13,9 @@ import { Place } from '../front/place.ts'
 import { RequestServer } from '../front/request-server.ts'
 import { HOST_HONOURS } from '../honours.ts'
 import { isEverything, isWithin, type Territory } from '../territory.ts'
+import { appStack, inspectError } from './app-stack.ts'
 import { HandOver, type Peer } from './hand-over.ts'
-import type { CommandMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
+import type { CommandMessage, FromWorker, SentError, StartMessage, ToWorker } from './messages.ts'
 import { createPrivateServer } from './private-server.ts'
 import { Reports } from './reports.ts'
 
@@ -48,10 +49,14 @@ export async function work(process: NodeJS.Process): Promise<void> {
     ...{ mount, config, cache, data, earlier, processLimits: limits, workers, python },
     ...{ onError, onLog, honours: HOST_HONOURS, watch, closesIdle: true },
   }
-  const loading = loadHosted(file, options).catch((error): readonly Finding[] => asZappError(error).findings)
+  const loading = loadHosted(file, options).catch(asZappError)
   const app = await Promise.race([loading, gone.then(() => undefined)])
   if (!app) return
-  if ('length' in app) return say({ type: 'failed', findings: app })
+  if (app instanceof ZappError) {
+    // Before the host is told: it waits for what is printed only so long.
+    if (app.code === 'ENTRY_LOAD' && 'cause' in app) process.stderr.write(`${inspectError(app.cause)}\n`)
+    return say({ type: 'failed', findings: app.findings })
+  }
   const asked = createPrivateServer(app)
   asked.listen(start.socket)
   await once(asked, 'listening')
@@ -213,8 +218,10 @@ class Worker {
   }
 }
 
-function sentError(error: unknown) {
+function sentError(error: unknown): SentError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
-  const { name, message, stack } = error
+  const { name, message } = error
+  if (error instanceof ZappError) return { name, message, code: error.code }
+  const stack = appStack(error)
   return { name, message, ...(stack && { stack }) }
 }

@@ -1,7 +1,8 @@
 import type { EntryWatch } from '../../runtimes/entry-watch.ts'
 import type { LogLine } from '../../runtimes/log-lines.ts'
 import type { AccessRecord } from '../access-log.ts'
-import { type FromWorker, type Report, unpackRecord } from './messages.ts'
+import { AppError } from '../app-error.ts'
+import { type FromWorker, type Report, type SentError, unpackRecord } from './messages.ts'
 
 /** Who is told what a worker has to tell of its app. */
 export interface WorkerNews {
@@ -35,6 +36,10 @@ export function handOn(message: FromWorker, { app, entries, onLog, onError, onAc
       onLog(message.line)
       break
     case 'error':
-      onError(Object.assign(new Error(message.error.message), message.error), message.where)
+      onError(errorOf(message.error), message.where)
   }
+}
+
+function errorOf({ message, code, stack }: SentError): Error {
+  return typeof stack === 'string' ? new AppError(message, stack) : Object.assign(new Error(message), { code })
 }
