@@ -1,6 +1,6 @@
 /** The library: mount archives in a server of your own, or build and check them. `zapp --help` is the command line. */
 export { type Archive, type ArchiveEntry, type OpenOptions, openArchive } from './archive/archive.ts'
-export type { ByteSource } from './archive/source.ts'
+export type { ArchiveInput, ByteSource } from './archive/source.ts'
 export { unpack } from './archive/unpack.ts'
 export { validateArchive } from './archive/validate.ts'
 export { describe, type ErrorCode, type Finding, type Severity, ZappError } from './errors.ts'

@@ -5,7 +5,7 @@ import type { Manifest } from '../format/manifest-types.ts'
 import { type ByteRange, ContentReader } from './content-reader.ts'
 import { readHoldings } from './holdings.ts'
 import { type RawEntry, readLayout } from './layout.ts'
-import { type ByteSource, toSource } from './source.ts'
+import { type ArchiveInput, pathOf, toSource } from './source.ts'
 import { ZipArchive } from './zip-archive.ts'
 
 /** One entry of an open archive. `sha256` is hex; "" for folders, contents.json itself and the signature. */
@@ -65,10 +65,7 @@ export interface OpenOptions {
  *
  * @throws ZappError with the first finding of level error, all of them in its `findings`; NOT_FOUND, NOT_A_FILE, IO
  */
-export async function openArchive(
-  input: string | Uint8Array | ByteSource,
-  options: OpenOptions = {},
-): Promise<Archive> {
+export async function openArchive(input: ArchiveInput, options: OpenOptions = {}): Promise<Archive> {
   const limits = limitsWith(options.limits)
   const source = await toSource(input)
   try {
@@ -79,8 +76,7 @@ export async function openArchive(
     throwIfErrors(holdings.findings)
     const { manifest, manifestText = '' } = holdings
     if (!manifest) throw fail('INTERNAL', '', { reason: 'a manifest without errors was not parsed' })
-    const file = typeof input === 'string' ? input : undefined
-    return new ZipArchive({ ...layout, ...holdings, file, source, reader, manifest, manifestText })
+    return new ZipArchive({ ...layout, ...holdings, file: pathOf(input), source, reader, manifest, manifestText })
   } catch (error) {
     // Why it could not be opened is what to tell, not that it could not be closed either.
     await source.close().catch(() => {})

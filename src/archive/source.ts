@@ -1,5 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { fail } from '../errors.ts'
 
 /**
@@ -48,10 +50,22 @@ export function guardSource(source: ByteSource, file: string): ByteSource {
   }
 }
 
-/** @throws ZappError NOT_FOUND, NOT_A_FILE, IO */
-export async function toSource(input: string | Uint8Array | ByteSource): Promise<ByteSource> {
-  if (typeof input === 'string') return guardSource(await fileSource(input), input)
-  return guardSource(input instanceof Uint8Array ? bytesSource(input) : input, '')
+/** An archive as callers have it: its path, which may be a `file:` URL, its bytes, or a source of them. */
+export type ArchiveInput = string | URL | Uint8Array | ByteSource
+
+/** The path of what is a file; undefined for what is in memory or a source. */
+export function pathOf(input: ArchiveInput): string | undefined {
+  return input instanceof URL ? fileURLToPath(input) : typeof input === 'string' ? input : undefined
+}
+
+/** @throws ZappError NOT_FOUND, NOT_A_FILE, IO; TypeError for what is no input */
+export async function toSource(input: ArchiveInput): Promise<ByteSource> {
+  const path = pathOf(input)
+  if (path !== undefined) return guardSource(await fileSource(path), path)
+  if (input instanceof Uint8Array) return guardSource(bytesSource(input), '')
+  if (typeof (input as Partial<ByteSource> | undefined)?.read === 'function')
+    return guardSource(input as ByteSource, '')
+  throw new TypeError(`an archive must be given as a path, a file URL, bytes or a ByteSource, got ${inspect(input)}`)
 }
 
 /** A source over bytes in memory. They must not change while the source is in use. */

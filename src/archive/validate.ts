@@ -8,7 +8,7 @@ import { foldersOf } from './folders.ts'
 import { BUILD_INFO, MANIFEST, METADATA, MIMETYPE, readHoldings, SBOM } from './holdings.ts'
 import { type RawEntry, readLayout } from './layout.ts'
 import { compareNames } from './name-order.ts'
-import { type ByteSource, toSource } from './source.ts'
+import { type ArchiveInput, toSource } from './source.ts'
 
 export interface ValidateOptions extends OpenOptions {
   readonly signal?: AbortSignal
@@ -32,10 +32,7 @@ export interface Validation {
  *
  * @throws ZappError NOT_FOUND, NOT_A_FILE, IO
  */
-export async function validateArchive(
-  input: string | Uint8Array | ByteSource,
-  options: ValidateOptions = {},
-): Promise<Validation> {
+export async function validateArchive(input: ArchiveInput, options: ValidateOptions = {}): Promise<Validation> {
   const limits = limitsWith(options.limits)
   const source = await toSource(input)
   try {

@@ -58,7 +58,7 @@ export interface LoadOptions {
  * ENTRY_RUNTIME, UNSUPPORTED_KEY); CACHE_*; IO; ENTRY_LOAD and ENTRY_EXPORT, the app's own error as their `cause`;
  * ENTRY_START and SERVER_EXPOSED
  */
-export async function loadApp(input: string | Uint8Array | Archive, options: LoadOptions = {}): Promise<App> {
+export async function loadApp(input: string | URL | Uint8Array | Archive, options: LoadOptions = {}): Promise<App> {
   return open(input, options)
 }
 
@@ -82,7 +82,7 @@ export function loadHosted(input: string | Archive, options: HostedOptions): Pro
   return open(input, options, true)
 }
 
-async function open(input: string | Uint8Array | Archive, options: HostedOptions, hosted = false): Promise<App> {
+async function open(input: string | URL | Uint8Array | Archive, options: HostedOptions, hosted = false): Promise<App> {
   const isOpen = isArchive(input)
   const archive = isOpen ? input : await openAnew(input, options, hosted)
   const close = async () => (isOpen ? undefined : archive.close())
@@ -95,7 +95,7 @@ async function open(input: string | Uint8Array | Archive, options: HostedOptions
 }
 
 /** What a host loads by its path lies in its store, where every byte was checked: it starts a third sooner so. */
-async function openAnew(input: string | Uint8Array, { limits }: LoadOptions, hosted: boolean): Promise<Archive> {
+async function openAnew(input: string | URL | Uint8Array, { limits }: LoadOptions, hosted: boolean): Promise<Archive> {
   if (hosted && typeof input === 'string') return openJudged(input)
   const { openArchive } = await import('../archive/archive.ts')
   return openArchive(input, limits && { limits })
@@ -177,8 +177,8 @@ async function start(archive: Archive, options: Loading, found: Found): Promise<
   }
 }
 
-function isArchive(input: string | Uint8Array | Archive): input is Archive {
-  return typeof input === 'object' && 'manifest' in input
+function isArchive(input: string | URL | Uint8Array | Archive): input is Archive {
+  return typeof input === 'object' && input !== null && 'manifest' in input
 }
 
 export async function readBuildInfo(archive: Archive): Promise<BuildInfo | undefined> {

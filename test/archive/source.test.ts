@@ -2,11 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { type Archive, type ArchiveEntry, openArchive } from '../../src/archive/archive.ts'
 import { type ByteSource, bytesSource, fileSource } from '../../src/archive/source.ts'
 import { unpack } from '../../src/archive/unpack.ts'
 import { validateArchive } from '../../src/archive/validate.ts'
+import { loadApp } from '../../src/runtimes/load.ts'
 import { tmpDir } from '../helpers/tmp.ts'
 import { LARGE_DEFLATED, LARGE_STORED, makeLargeZapp, makeSmallZapp } from './helpers/archives.ts'
 
@@ -100,6 +102,21 @@ describe('an archive on disk', () => {
     await writeFile(file, bytes)
     return file
   }
+
+  test('may be named by a URL; what names none is a TypeError that says what would', async () => {
+    const file = await onDisk(makeSmallZapp())
+    const archive = await openArchive(pathToFileURL(file))
+    expect(archive.file).toBe(file)
+    await archive.close()
+    expect(await validateArchive(pathToFileURL(file))).toMatchObject({ valid: true })
+    for (const input of [undefined, null, 5, {}]) {
+      const opened = openArchive(input as unknown as string)
+      await expect(opened).rejects.toThrow(
+        /^an archive must be given as a path, a file URL, bytes or a ByteSource, got /,
+      )
+      await expect(loadApp(input as unknown as string)).rejects.toThrow(TypeError)
+    }
+  })
 
   test('that is cut off while it is open ends every read in an error', async () => {
     const file = await onDisk(LARGE)
