@@ -1,4 +1,4 @@
-import { asZappError } from '../errors.ts'
+import { asZappError, ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import type { AppPlace, Candidate } from './candidate.ts'
 import { openKept } from './deployments/release.ts'
@@ -202,7 +202,7 @@ export class Candidates {
       const place = this.#placeOf(source, manifest)
       return { source, place, manifest, digest, hashedMs, held, error: undefined, told: false }
     } catch (failure) {
-      const error = asZappError(failure)
+      const error = about(source.path, asZappError(failure))
       return {
         source,
         place: this.#placeOf(source, undefined),
@@ -230,6 +230,12 @@ export class Candidates {
       return undefined
     return this.#options.store.hold(record.digest)
   }
+}
+
+/** Next steps name the file: whoever reads them may be far from it. */
+function about(file: string, { findings, cause }: ZappError): ZappError {
+  const [first, ...others] = findings.map((found) => ({ ...found, args: { file, ...found.args } }))
+  return new ZappError(first!, [first!, ...others], { cause })
 }
 
 /** Where what was found at a path served, when the host ran before. */

@@ -1,6 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { describe, escapeUnsafe, type ZappError } from '../errors.ts'
+import { escapeUnsafe, type ZappError } from '../errors.ts'
+import { describeForShell } from './describe-for-shell.ts'
 
 /**
  * `shop.zapp.failed` beside a file that was refused tells the person who copied it there why; it goes when the file is
@@ -31,10 +32,10 @@ export class FailedFiles {
 
 function textOf(error: ZappError): string {
   const parts = error.findings.map((finding) => {
-    const { message, fix } = describe(finding)
+    const { message, fix } = describeForShell(finding)
     const { path, line, column } = finding
     const place = [path, line, column].filter((part) => part !== undefined && part !== '').join(':')
-    return `${finding.code}${place && `  ${escapeUnsafe(place)}`}\n  ${message}\n  fix: ${fix}\n`
+    return `${finding.code}${place && `  ${escapeUnsafe(place)}`}\n  ${escapeUnsafe(message)}\n  fix: ${escapeUnsafe(fix)}\n`
   })
   return parts.join('\n')
 }

@@ -1,9 +1,9 @@
 import { createWriteStream } from 'node:fs'
-import { readdir, rename } from 'node:fs/promises'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { ZipFile } from 'yazl'
 import { loadApp } from '../../src/runtimes/load.ts'
 import { cli } from '../cli/helper.ts'
@@ -57,6 +57,35 @@ describe('a zip', () => {
     const file = await putZip(join(await tmpDir(), 'x.zip'), 'one', { name: undefined })
     expect(await rejection(start(file))).toMatchObject({ code: 'MANIFEST_REQUIRED' })
   })
+})
+
+/** A host of an empty folder, and what a command needs to reach it. */
+async function startAdmin() {
+  const [dir, state] = [await tmpDir(), join(await tmpDir(), 'state')]
+  const { host } = await start(dir, { state })
+  return { dir, host, remote: ['--to', `unix:${join(state, 'admin.sock')}`, '--token-file', host.admin!.tokenFile] }
+}
+
+test('zapp deploy repacks a zip, which goes where its name says, and says so in one line', async () => {
+  const { dir, host, remote } = await startAdmin()
+  await putZip(join(dir, 'a#b.zip'), 'one')
+  const argv = ['deploy', 'a#b.zip', ...remote]
+  const { code, stderr } = await cli(argv, { cwd: dir })
+  expect(stderr.split('\n')[0]).toBe("repacked 'a#b.zip' for this upload; to keep that: zapp repack 'a#b.zip'")
+  expect([code, host.apps]).toMatchObject([0, [{ id: '/a/b', name: 'hello', state: 'live' }]])
+  await writeFile(join(dir, 'bad.zip'), 'this is no zip, but it is long enough to be one')
+  const bad = await cli(['deploy', 'bad.zip', ...remote], { cwd: dir })
+  expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('error ZIP_UNREADABLE')])
+})
+
+test('of an archive that a zip tool wrote the next step names the file, beside it and in the list', async () => {
+  const { dir, host, remote } = await startAdmin()
+  const file = await putZip(join(dir, 'my shop.zapp'), 'one')
+  const step = `Run: zapp repack '${file}'`
+  await expect.poll(() => readFile(`${file}.failed`, 'utf8').catch(() => '')).toContain(`fix: ${step}`)
+  expect(host.apps).toMatchObject([{ state: 'failed' }])
+  const { stdout } = await cli(['list', ...remote])
+  expect(stdout).toContain(step)
 })
 
 describe('zapp serve', () => {

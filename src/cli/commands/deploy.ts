@@ -1,8 +1,6 @@
-import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import type { ArchiveDiff } from '../../archive/diff.ts'
-import { type Finding, fail } from '../../errors.ts'
+import type { Finding } from '../../errors.ts'
 import { isVersion, VERSION_RULE } from '../../host/names.ts'
 import { renderChanges } from '../changes.ts'
 import { type CliCommand, helpText, JSON_OPTION } from '../command.ts'
@@ -15,6 +13,7 @@ import { about, sayFindings } from '../report.ts'
 import { safeText } from '../safe-text.ts'
 import { archiveSubject } from '../subject.ts'
 import type { Ui } from '../ui.ts'
+import { type Upload, withUpload } from '../upload.ts'
 
 interface DeployFlags extends RemoteFlags {
   path?: string
@@ -54,6 +53,7 @@ export const deploy: CliCommand<[file: string], DeployFlags> = {
           [
             'The new version is started beside the one that serves, and gets its traffic',
             'when it is healthy. One that does not come up changes nothing: exit code 1.',
+            'A .zip is repacked for the upload.',
           ],
           ['zapp deploy shop-1.2.0.zapp', 'to the host on this machine'],
           ['zapp deploy shop-1.2.0.zapp --dry-run', 'what would change'],
@@ -64,18 +64,18 @@ export const deploy: CliCommand<[file: string], DeployFlags> = {
 
   async run(ui, [file], flags) {
     const remote = await openRemote(ui, flags, 'deploy')
-    const call = await uploadOf(ui, file, flags)
-    return about(archiveSubject(ui, file), async () => {
+    const { path, as: version, host } = flags
+    const send = async ({ name, ...archive }: Upload) => {
       const progress = await createProgress(ui)
-      const total = call.file?.bytes ?? 0
-      const sent = { ...call, onProgress: (bytes: number) => progress.update('uploading', bytes, total) }
+      const onProgress = (bytes: number) => progress.update('uploading', bytes, archive.bytes)
+      const call: RemoteCall = { file: archive, query: { name, path, version, host }, onProgress }
       try {
         if (flags.dryRun === true) {
-          const plan = await remote.call<Planned>('POST', '/api/plan', sent)
+          const plan = await remote.call<Planned>('POST', '/api/plan', call)
           progress.stop()
           return await showPlan(ui, file, plan)
         }
-        const done = await remote.call<Deployed>('POST', '/api/apps', sent)
+        const done = await remote.call<Deployed>('POST', '/api/apps', call)
         progress.stop()
         if (ui.json) ui.data(done)
         else showDeployed(ui, done)
@@ -83,22 +83,14 @@ export const deploy: CliCommand<[file: string], DeployFlags> = {
       } finally {
         progress.stop()
       }
-    })
+    }
+    return about(archiveSubject(ui, file), () => withUpload(ui, file, send))
   },
 }
 
 function parseVersion(text: string): string {
   if (!isVersion(text)) throw new InvalidArgumentError(`It must be ${VERSION_RULE}.`)
   return text
-}
-
-/** @throws ZappError NOT_FOUND, NOT_A_FILE */
-async function uploadOf(ui: Ui, file: string, { path, as: version, host }: DeployFlags): Promise<RemoteCall> {
-  const full = ui.path(file)
-  const stats = await stat(full).catch(() => undefined)
-  if (!stats) throw fail('NOT_FOUND', file, { file })
-  if (!stats.isFile()) throw fail('NOT_A_FILE', file, { file })
-  return { file: { path: full, bytes: stats.size }, query: { name: basename(full), path, version, host } }
 }
 
 function showDeployed(ui: Ui, { app, previous, unchanged, ms }: Deployed): void {

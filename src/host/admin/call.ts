@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { asZappError, describe, type Finding, fail, type ZappError } from '../../errors.ts'
+import { asZappError, type Finding, fail, type ZappError } from '../../errors.ts'
+import { describeForShell } from '../describe-for-shell.ts'
 
 /** One request to the admin listener, its target taken apart. */
 export interface Call {
@@ -43,13 +44,14 @@ export function sendError({ req, res }: Pick<Call, 'req' | 'res'>, thrown: unkno
   sendJson(res, error.status, { error: { ...errorView(error), findings: error.findings.map(findingView) } })
 }
 
-export function errorView({ code, message, fix }: ZappError) {
-  return { code, message, fix }
+export function errorView(error: ZappError) {
+  const { code, message } = error
+  return { code, message, fix: describeForShell(error).fix }
 }
 
 export function findingView(found: Finding) {
   const { code, severity, path, line, column, args } = found
-  return { code, severity, path, ...(line && { line }), ...(column && { column }), args, ...describe(found) }
+  return { code, severity, path, ...(line && { line }), ...(column && { column }), args, ...describeForShell(found) }
 }
 
 /** @throws ZappError ADMIN_REQUEST */
