@@ -108,7 +108,7 @@ export const ERRORS = {
   NEED_RUNTIME: { title: 'Runtime version', message: '{runtime} must be {expected}, got {got}', fix: 'Install a matching version.', status: 503 },
   NEED_COMMAND: { title: 'Program not found', message: 'the program {command} must be installed', fix: 'Install it. A name without a path is looked for on PATH.', status: 503 },
   NEED_CONFIG: { title: 'Configuration missing', message: 'config {name} must be set{about}', fix: 'Give it, for example: --config {name}=VALUE', status: 503 },
-  NEED_NATIVE: { title: 'Native code for another platform', message: '{package} was built for {expected}, this is {got}', fix: 'Pack the app on this platform.', status: 503 },
+  NEED_NATIVE: { title: 'Native code for another platform', message: '{package} was built for {expected}, this is {got}', fix: 'Pack the app on this platform, for Python with this Python (or name both: --platform, --python).', status: 503 },
   NEED_PROVIDED: { title: 'Package that the container must supply', message: '{package} must be supplied by the container', fix: 'Install it beside the container.', status: 503 },
   CONFIG_INVALID: { title: 'Configuration value', message: 'config {name} must be {expected}, got {got}', fix: 'Change the value.', status: 503 },
   CONFIG_UNKNOWN: { title: 'Unknown configuration', message: 'config {name} is not declared by the app{hint}', fix: 'Declare it in zapp.json, or leave it out.', status: 503 },

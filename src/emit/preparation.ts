@@ -7,7 +7,10 @@ type Step = readonly [string, string]
 export function onceSteps({ user, cache, data, secrets, envFile }: EmitSettings): Step[] {
   const steps: Step[] = [['Once', `install -d -m 700 -o ${user} ${[cache, data].map(shellWord).join(' ')}`]]
   if (secrets.length > 0) {
-    steps.push(['', `install -m 600 -o ${user} /dev/null ${shellWord(envFile)}, with lines for ${secrets.join(', ')}`])
+    steps.push([
+      '',
+      `install -D -m 600 -o ${user} /dev/null ${shellWord(envFile)}, with lines for ${secrets.join(', ')}`,
+    ])
   }
   return steps
 }

@@ -11,6 +11,8 @@ export interface Guess {
   readonly because: readonly string[]
   /** Set where it would have to guess: why, as the end of "the project must have a zapp.json, …". */
   readonly doubt?: string
+  /** The option of pack that takes the doubt away. */
+  readonly settledBy?: 'collectStatic'
   /** Whose version the app needs; default: Node's, where it has an entry. */
   readonly language?: 'python'
   /** Lines of a .zappignore: what the build made needless. */

@@ -21,6 +21,8 @@ export interface Detection {
   readonly because: readonly string[]
   /** Set where Zapp would have to guess: why, as the end of "the project must have a zapp.json, …". */
   readonly doubt?: string
+  /** The option of pack that takes the doubt away. */
+  readonly settledBy?: 'collectStatic'
   /** Lines of a .zappignore that go with it: what the build made needless. */
   readonly ignore: readonly string[]
 }
@@ -59,6 +61,7 @@ export async function detectProject(dir: string): Promise<Detection> {
     suggestion: manifestText(manifest),
     because: [...guess.because, ...(needs ? [needs.because] : [])],
     ...(guess.doubt === undefined ? {} : { doubt: guess.doubt }),
+    ...(guess.settledBy === undefined ? {} : { settledBy: guess.settledBy }),
     ignore: guess.ignore ?? [],
   }
 }

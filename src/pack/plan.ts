@@ -119,7 +119,7 @@ export interface PlanOptions {
  */
 export async function planPack(dir: string, options: PlanOptions = {}): Promise<PackPlan> {
   const root = projectFolder(dir)
-  const { manifest, bytes: manifestBytes, because, ignore, warnings, locate } = await projectManifest(root)
+  const { manifest, bytes: manifestBytes, because, ignore, warnings, locate } = await projectManifest(root, options)
   const out = options.out === undefined ? undefined : resolve(options.out)
 
   const rules = new IgnoreRules()
@@ -219,11 +219,13 @@ interface ProjectManifest {
 }
 
 /** The project's zapp.json, or the one that is suggested for it where there is no doubt. */
-async function projectManifest(root: string): Promise<ProjectManifest> {
+async function projectManifest(root: string, options: PlanOptions): Promise<ProjectManifest> {
   const written = readManifest(root)
   if (written) return { ...parsed(written), ignore: [] }
-  const { suggestion, because, doubt, ignore } = await detectProject(root)
-  if (doubt !== undefined) throw fail('PACK_NO_MANIFEST', 'zapp.json', { reason: doubt, suggestion, because })
+  const { suggestion, because, doubt, settledBy, ignore } = await detectProject(root)
+  const isSettled = settledBy !== undefined && options[settledBy] === true
+  if (doubt !== undefined && !isSettled)
+    throw fail('PACK_NO_MANIFEST', 'zapp.json', { reason: doubt, suggestion, because })
   return { ...parsed(Buffer.from(suggestion)), because, ignore }
 }
 

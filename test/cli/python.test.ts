@@ -53,6 +53,7 @@ test('a target that is none is a mistake of the command line', async () => {
   const cwd = await project()
   for (const flags of [
     ['--python', '3'],
+    ['--python', '3.8'],
     ['--python', '3.12.1'],
     ['--platform', 'linux/x64'],
   ]) {

@@ -88,12 +88,15 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
 
 /** What the wheels are for. */
 function targetOf({ python, platform = [] }: PackFlags): NonNullable<PlanOptions['target']> {
-  if (python !== undefined && !/^3\.\d{1,2}$/.test(python)) {
-    throw usage(`--python must be a version like 3.12, got ${JSON.stringify(python)}`, 'pack')
+  if (python !== undefined && !/^3\.(?:9|[1-9]\d)$/.test(python)) {
+    throw usage(`--python must be 3.9 or newer, like 3.12, got ${JSON.stringify(python)}`, 'pack')
   }
-  const bad = platform.find((tag) => !/^\w+$/.test(tag))
+  const bad = platform.find((tag) => !/^(?:manylinux|musllinux|linux|macosx|win)\w+$/.test(tag))
   if (bad !== undefined) {
-    throw usage(`--platform must be a tag like manylinux2014_x86_64, got ${JSON.stringify(bad)}`, 'pack')
+    throw usage(
+      `--platform must be a tag of wheels like manylinux2014_x86_64, musllinux_1_2_aarch64, macosx_11_0_arm64 or win_amd64, got ${JSON.stringify(bad)}`,
+      'pack',
+    )
   }
   return { platforms: platform, ...(python === undefined ? {} : { python }) }
 }

@@ -51,7 +51,7 @@ export function detectDjango(project: Project): Guess | undefined {
     },
     because: [...because, ...server.because, ...files.because, ...facts.because, ...database(modules)],
     language: 'python',
-    ...(files.doubt === undefined ? {} : { doubt: files.doubt }),
+    ...(files.doubt === undefined ? {} : { doubt: files.doubt, settledBy: 'collectStatic' }),
   }
 }
 
@@ -138,7 +138,7 @@ function staticFiles(project: Project, root: string, modules: readonly Module[])
     routes: { '/': { entry: 'main' }, [`/${url}/*`]: { static: path, cache: hashed ? 'immutable' : '1h' } },
   }
   if (project.isFolder(path)) return { manifest, because }
-  const doubt = `its static files are not collected, ${path} is missing: run "python manage.py collectstatic --noinput", or save the suggestion and pack with --collectstatic`
+  const doubt = `its static files are not collected, ${path} is missing: run "python manage.py collectstatic --noinput", or pack with --collectstatic`
   return { manifest, because, doubt }
 }
 
