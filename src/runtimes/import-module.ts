@@ -45,6 +45,10 @@ export async function importEntry<T>(
     throw fail('ENTRY_EXPORT', module, { module, expected, got: describe(exported, entry.export) })
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code === 'ENTRY_EXPORT') throw error
+    if (error instanceof SyntaxError) {
+      const { addSyntaxPlace } = await import('./syntax-place.ts')
+      await addSyntaxPlace(error, pathToFileURL(join(root, module)).href)
+    }
     throw fail('ENTRY_LOAD', module, { module, reason: reasonOf(error) }, error)
   }
 }

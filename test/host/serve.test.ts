@@ -195,6 +195,10 @@ describe('a folder of apps', () => {
         { ...entry, name: 'typo' },
         { 'app.cjs': "require('./lib/y.cjs')", 'lib/y.cjs': 'const a = 1\nconst b = (;' },
       ],
+      'esm.zapp': [
+        { name: 'esm', entry: { type: 'node', module: 'app.mjs' } },
+        { 'app.mjs': "import './lib/z.mjs'", 'lib/z.mjs': "import './none.mjs'\nconst b = (;" },
+      ],
     })
     const { events } = await start(dir)
     const logOf = (name: string) =>
@@ -217,6 +221,9 @@ describe('a folder of apps', () => {
     expect(typo[0]).toMatch(/\/lib\/y\.cjs:2$/)
     expect(typo.slice(1, 5)).toEqual(['const b = (;', '           ^', '', "SyntaxError: Unexpected token ';'"])
     expect(frames(typo)).toHaveLength(1)
+    const esm = logOf('esm')
+    expect(esm[0]).toMatch(/\/lib\/z\.mjs:2$/)
+    expect(esm.slice(1, 5)).toEqual(typo.slice(1, 5))
   })
 
   it('a broken newer version leaves the mount to the older one', async () => {
