@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, type ZappError } from '../errors.ts'
 import { shellWord } from '../format/shell-word.ts'
-import { AppError, messageOf } from '../host/app-error.ts'
+import { errorLines } from '../host/app-error.ts'
 import type { StateChange, VersionState } from '../host/app-view.ts'
 import type { AppView, HostEvent } from '../host/serve.ts'
 import { formatTime } from './format.ts'
@@ -44,9 +44,11 @@ export function createHostLog(ui: Ui): (event: HostEvent) => void {
       case 'log':
         ui.warn(`${talk.dim(`${safeText(event.name)} |`)} ${safeText(event.line.text)}`)
         break
-      case 'error':
-        ui.warn(`${talk.red('error')}    ${safeText(event.name)}  ${safeText(event.where)}: ${errorText(event.error)}`)
+      case 'error': {
+        const [first = '', ...stack] = errorLines(event.where, event.error).map(safeText)
+        ui.warn(`${talk.red('error')}    ${safeText(event.name)}  ${first}`, ...stack)
         break
+      }
       case 'warned': {
         const { code } = event.finding
         const { message, fix } = describe(event.finding)
@@ -119,12 +121,6 @@ async function warnReloaded(ui: Ui, error: ZappError | undefined): Promise<void>
   )
   const lines = await renderFindings(error.findings, subject, ui.talk)
   ui.warn(`${ui.talk.red('settings')} have mistakes: those before stay in force`, ...lines)
-}
-
-/** An app's own error with its stack, which its author needs; of others where we were says nothing to anybody. */
-function errorText(error: unknown): string {
-  const text = error instanceof AppError ? String(error.stack) : messageOf(error)
-  return text.split('\n').map(safeText).join('\n')
 }
 
 /** Name, version and title. */

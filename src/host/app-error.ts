@@ -14,3 +14,8 @@ export function messageOf(error: unknown): string {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' && Object.hasOwn(ERRORS, code) ? `${code}: ${error.message}` : error.message
 }
+
+/** Lines for a log. An app's own error with its stack, which its author needs; of others where we were says nothing to anybody. */
+export function errorLines(where: string, error: unknown): string[] {
+  return `${where}: ${error instanceof AppError ? error.stack : messageOf(error)}`.split('\n')
+}

@@ -1,5 +1,5 @@
 import { describe } from '../errors.ts'
-import { messageOf } from './app-error.ts'
+import { errorLines } from './app-error.ts'
 import type { StateChange } from './app-view.ts'
 import type { LogEntry } from './host.ts'
 import type { HostEvent } from './host-event.ts'
@@ -49,7 +49,7 @@ export class Events {
         this.#note(event.change.app, event.change.version, textOf(event.change), event.change.time)
         break
       case 'error':
-        this.#note(event.app, '', `${event.where}: ${messageOf(event.error)}`)
+        for (const line of errorLines(event.where, event.error)) this.#note(event.app, '', line)
         break
       case 'warned':
         this.#note(event.app, '', describe(event.finding).message)

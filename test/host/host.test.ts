@@ -208,6 +208,23 @@ describe('logs, metrics, events', () => {
     await served.host.close({ drainMs: 0 })
     for (;;) if ((await following.next()).done) break
   })
+
+  it('the log of an app has the stack of what it threw', async () => {
+    const throws = { 'app.cjs': 'module.exports = () => {\n  null.x\n}' }
+    const served = await host(await folderOf({ 'bad.zapp': [entry, throws] }))
+    const texts = async () => {
+      const found: string[] = []
+      for await (const { stream, text } of served.host.logs('/bad')) if (stream === 'host') found.push(text)
+      return found.slice(3)
+    }
+    expect((await served.get('/bad')).status).toBe(500)
+    await expect
+      .poll(texts)
+      .toEqual([
+        "entry main: TypeError: Cannot read properties of null (reading 'x')",
+        expect.stringMatching(/^ +at .*\/app\.cjs:2:\d+\)$/),
+      ])
+  })
 })
 
 describe('virtual hosts', () => {
