@@ -29,6 +29,8 @@ const TERM_MS = 10_000
  */
 export async function work(process: NodeJS.Process): Promise<void> {
   const channel = takeChannel(process)
+  /** The host reads it: it is the app's log. */
+  const { stderr: log } = process
   const gone = once(process, 'disconnect')
   const [start] = (await Promise.race([once(process, 'message'), gone])) as [(StartMessage | CommandMessage)?]
   if (!start) return
@@ -54,7 +56,7 @@ export async function work(process: NodeJS.Process): Promise<void> {
   if (!app) return
   if (app instanceof ZappError) {
     // Before the host is told: it waits for what is printed only so long.
-    if (app.code === 'ENTRY_LOAD' && 'cause' in app) process.stderr.write(`${inspectError(app.cause)}\n`)
+    if (app.code === 'ENTRY_LOAD' && 'cause' in app) log.write(`${inspectError(app.cause)}\n`)
     return say({ type: 'failed', findings: app.findings })
   }
   const asked = createPrivateServer(app)
