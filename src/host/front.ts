@@ -10,6 +10,7 @@ import { stopReading } from './front/connection.ts'
 import type { ListenAddress } from './front/listen-address.ts'
 import type { Listener } from './front/listener.ts'
 import { Listeners } from './front/listeners.ts'
+import { Members } from './front/members.ts'
 import { peek } from './front/peek.ts'
 import type { Head } from './front/read-head.ts'
 import { Redirects } from './front/redirects.ts'
@@ -82,7 +83,7 @@ export class Front {
   readonly #redirects: Redirects
   readonly #secured = new WeakMap<Duplex, Secured>()
   /** Connections that are not yet anywhere. */
-  readonly #peeked = new Set<Socket>()
+  readonly #peeked = new Members<Socket>()
   /** Whoever may hold connections. */
   readonly #holders = new Set<Deployment>()
   #closing = false
@@ -223,8 +224,7 @@ export class Front {
   }
 
   #arrive(socket: Socket, bytes: Buffer, again: boolean): void {
-    this.#peeked.add(socket)
-    const leave = () => this.#peeked.delete(socket)
+    const leave = this.#peeked.add(socket)
     socket.on('error', ignore).once('close', leave)
     peek(socket, {
       bytes,

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { asZappError, type Finding } from '../errors.ts'
 import { MemoryCache } from '../mount/memory-cache.ts'
 import { cacheLocation } from '../runtimes/cache-location.ts'
@@ -38,6 +39,12 @@ const WATCH_MS = 10_000
 const STARTERS = 4
 /** Apps that wake at once: somebody waits for each. */
 const WAKERS = 8
+/**
+ * For the host's own process. What a connection needs is gone with it, but V8 sees much of it alive at each of its first,
+ * frequent collections, and puts it among what lives long from then on. To collect that again was, with the sets that
+ * Members are instead of, a fifth of the work for a connection with one request.
+ */
+const SHORT_LIVED = '--no-allocation-site-pretenuring'
 
 /**
  * Serves archives and project folders over HTTP/1.1, in the clear or over TLS. Resolves when every app was tried; one that
@@ -49,6 +56,7 @@ const WAKERS = 8
  */
 export async function serve(options: ServeOptions, validators: Validators = new Validators()): Promise<Host> {
   const { log = () => {}, watch = options.state !== undefined } = options
+  setFlagsFromString(SHORT_LIVED)
   const settings = await CurrentSettings.read(options)
   const atStart = settings.now
   const events = new Events()

@@ -2,11 +2,18 @@ import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { idleOf } from './idle.ts'
+import { Members } from './members.ts'
 import type { ServedConnection } from './served-connection.ts'
+
+const SERVED = Symbol('served connection')
+
+interface Served extends Duplex {
+  [SERVED]?: { readonly connection: ServedConnection; readonly leave: () => void } | undefined
+}
 
 /** All connections that a server has, until they end or leave. */
 export class ServedConnections {
-  readonly #all = new Map<Duplex, ServedConnection>()
+  readonly #all = new Members<ServedConnection>()
   #onEmpty = () => {}
 
   get size(): number {
@@ -15,29 +22,31 @@ export class ServedConnections {
 
   /** Something runs on one of them, or speaks another protocol. */
   get isBusy(): boolean {
-    return [...this.#all.values()].some(({ running, upgraded }) => upgraded || running.length > 0)
+    return [...this.#all].some(({ running, upgraded }) => upgraded || running.length > 0)
   }
 
   /** That are not over. */
   get responses(): ServerResponse[] {
-    return [...this.#all.values()].flatMap(({ running }) => running.flatMap(({ res }) => res ?? []))
+    return [...this.#all].flatMap(({ running }) => running.flatMap(({ res }) => res ?? []))
   }
 
   [Symbol.iterator](): Iterator<ServedConnection> {
-    return this.#all.values()
+    return this.#all[Symbol.iterator]()
   }
 
   /** undefined once it has left or ended; while a request on it runs it has not. */
-  get(socket: Duplex): ServedConnection | undefined {
-    return this.#all.get(socket)
+  get(socket: Served): ServedConnection | undefined {
+    return socket[SERVED]?.connection
   }
 
   add(connection: ServedConnection): void {
-    this.#all.set(connection.socket, connection)
+    const socket: Served = connection.socket
+    socket[SERVED] = { connection, leave: this.#all.add(connection) }
   }
 
-  remove(socket: Duplex): void {
-    this.#all.delete(socket)
+  remove(socket: Served): void {
+    socket[SERVED]?.leave()
+    socket[SERVED] = undefined
     if (this.#all.size === 0) this.#onEmpty()
   }
 
@@ -56,7 +65,7 @@ export class ServedConnections {
    * @param server that reads them
    */
   forIdle(server: Server, work: (socket: Socket) => void): void {
-    const all = [...this.#all.values()]
+    const all = [...this.#all]
     // Node takes a connection that has sent nothing yet for a busy one. Browsers keep such in reserve.
     const silent = all.filter(({ isSilent }) => isSilent).map(({ socket }) => socket)
     const sockets = all.map(({ socket }) => socket)
