@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { REJECTED } from '../fixtures/make/rejected/all.ts'
 import { validateArchive } from '../src/archive/validate.ts'
-import { ERRORS, type ErrorCode, type Finding } from '../src/errors.ts'
+import { ERRORS, type ErrorCode, type Finding, fail } from '../src/errors.ts'
 import { parseManifest } from '../src/format/manifest-parse.ts'
 
 /*
@@ -123,6 +123,11 @@ describe('messages', () => {
   it.each(MANIFEST_FIXTURES)('%s: every finding brings what its message needs', (name) => {
     const { findings } = parseManifest(readFileSync(join(ROOT, 'fixtures/manifests/rejected', name)))
     expect(findings.flatMap(unfilled)).toEqual([])
+  })
+
+  it('write amounts in groups of three, and the id of a process as other programs do', () => {
+    expect(fail('HEALTH_FAILED', '', { path: '/', timeout: 30_000, got: 500 }).message).toContain('30,000 ms')
+    expect(fail('HOST_RUNNING', '', { dir: 'state', pid: 30_722 }).message).toContain('process 30722 ')
   })
 
   function unfilled({ code, args }: Finding): string[] {

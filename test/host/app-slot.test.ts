@@ -144,6 +144,20 @@ it('a failure is told of what failed, not of the best file of the folder', async
   await slot.close()
 })
 
+it('what goes on serving beside a newer file that fails is not left out', async () => {
+  const { slot, events, file } = await makeSlot()
+  const serving = await file('1.0.0')
+  slot.candidates = [serving]
+  await slot.settle()
+  const ill = fail('HEALTH_FAILED', '', { path: '/', timeout: 1, got: 500 })
+  slot.candidates = [{ ...(await file('2.0.0')), error: ill }, serving]
+  await slot.settle()
+  expect(slot.view).toMatchObject({ version: '1.0.0', state: 'degraded', error: { code: 'HEALTH_FAILED' } })
+  const types = events.map(({ type }) => type).filter((type) => type !== 'state')
+  expect(types).toEqual(['live', 'failed'])
+  await slot.close()
+})
+
 it('one that is stopped while it is tried again stays stopped', async () => {
   let started = Promise.resolve()
   let goOn = () => {}
