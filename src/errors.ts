@@ -136,6 +136,8 @@ export const ERRORS = {
   // ── Packing ───────────────────────────────────────────────────────────────────────────────────────────────────
   PACK_NO_MANIFEST: { title: 'No manifest and no clear project', message: 'the project must have a zapp.json, {reason}', fix: 'Save the suggestion as zapp.json and correct it.', status: 422 },
   SECRET: { title: 'Looks like a secret', message: 'an archive must hold no secrets, got {what}', fix: 'Leave it out with .zappignore, or allow it: --allow-secret {name}', status: 422 },
+  SECRET_KEPT: { title: 'Secret in a zip', message: 'an archive should hold no secrets, got {what} in {name}', fix: 'Leave it out of the zip, and take it for known to whoever had the file.', status: 422 },
+  ALLOW_UNUSED: { title: 'Allowed file that is not packed', message: 'a file that may look like a secret must be one that is packed, got {name}{hint}', fix: '{fix}', status: 422 },
   LINK_ESCAPES: { title: 'Link leads out of the project', message: 'a link must stay inside the project, got one to {target}', fix: 'Replace it by the file itself, or leave it out with .zappignore.', status: 422 },
   LINK_CYCLE: { title: 'Link leads back to its own folder', message: 'links must make no cycle, got one to {target}', fix: 'Leave it out with .zappignore.', status: 422 },
   LINK_BROKEN: { title: 'Link leads nowhere', message: 'a link must lead to a file, got one to {target}', fix: 'Remove it, or leave it out with .zappignore.', status: 422 },

@@ -14,6 +14,8 @@ import { type JudgedEntry, judgeForeign } from './foreign-entries.ts'
 import { readForeignZip } from './foreign-zip.ts'
 import { BUILD_INFO, MANIFEST, METADATA, MIMETYPE, SBOM } from './holdings.ts'
 import { compareNames } from './name-order.ts'
+import { findSecret } from './secret-content.js'
+import { secretByName } from './secrets.ts'
 import { toSource } from './source.ts'
 import { type Writer, writeArchive } from './writer.ts'
 
@@ -50,6 +52,8 @@ export interface RepackResult {
  * Of ZAPP-INF, the library, the SBOM and the build record stay (the latter two if they can be read), contents.json is
  * made anew, and a signature is left out with the warning SIG_DROPPED: it is of other bytes.
  *
+ * A file that `pack` would refuse as a secret stays, with the warning SECRET_KEPT: the zip is as its author made it.
+ *
  * @throws ZappError NOT_FOUND, NOT_A_FILE, ZIP_UNREADABLE, TOO_MANY, CD_SIZE; MANIFEST_*; NAME_*, DUP, CASE_COLLISION,
  *   FILE_DIR_CONFLICT, TYPE, DIR_DATA, ENCRYPTED, METHOD, the quotas; the codes of wrong content; IO. Nothing is left
  *   behind then, and an earlier file is untouched.
@@ -69,11 +73,13 @@ export async function repack(input: string | Uint8Array, options: RepackOptions 
 
     const out = options.out ?? defaultTarget(input)
     const signed = files.has(SIGNATURE) ? [warning('SIG_DROPPED', SIGNATURE)] : []
-    const { warnings, ...written } = await writeArchive(out, (writer) => fill(writer, manifestBytes, manifest, files), {
+    const secrets: Finding[] = []
+    const write = (writer: Writer) => fill(writer, manifestBytes, manifest, files, secrets)
+    const { warnings, ...written } = await writeArchive(out, write, {
       limits,
       ...(options.signal ? { signal: options.signal } : {}),
     })
-    return { ...written, ms: Math.round(performance.now() - started), warnings: [...signed, ...warnings] }
+    return { ...written, ms: Math.round(performance.now() - started), warnings: [...secrets, ...signed, ...warnings] }
   } finally {
     await source.close()
   }
@@ -111,6 +117,7 @@ async function fill(
   manifestBytes: Uint8Array,
   manifest: Manifest,
   files: ReadonlyMap<string, JudgedEntry>,
+  secrets: Finding[],
 ): Promise<void> {
   await writer.text(MANIFEST, manifestBytes)
   const executable = new Set(manifest.executable)
@@ -119,13 +126,27 @@ async function fill(
   for (const path of [...all].sort(compareNames)) {
     const entry = files.get(path)
     if (path.endsWith('/')) await writer.folder(path)
-    else if (entry) await writeFile(writer, path, (await readForeign(entry)).content, executable)
+    else if (entry) {
+      const { content } = await readForeign(entry)
+      const what = secretOf(path, content)
+      if (what !== undefined) secrets.push(warning('SECRET_KEPT', path, { what, name: path }))
+      await writeFile(writer, path, content, executable)
+    }
   }
   for (const [path, isValid] of [[SBOM, isSbom] as const, [BUILD_INFO, parseBuildInfo] as const]) {
     const entry = files.get(path)
     const bytes = entry && (await readForeign(entry)).content
     if (bytes && isValid(bytes)) await writer.text(path, bytes)
   }
+}
+
+/** As `pack` judges: the content tells in the author's own files alone, and not where it is compressed. */
+function secretOf(path: string, content: Buffer): string | undefined {
+  const isOwn = !/(?:^|\/)node_modules\/|^ZAPP-INF\/lib\//.test(path)
+  return (
+    secretByName(path, content.length, () => content) ??
+    (isOwn && isCompressible(path) ? findSecret(content) : undefined)
+  )
 }
 
 async function writeFile(writer: Writer, path: string, bytes: Buffer, executable: ReadonlySet<string>): Promise<void> {

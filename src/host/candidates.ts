@@ -1,4 +1,4 @@
-import { asZappError, ZappError } from '../errors.ts'
+import { asZappError, type Finding, ZappError } from '../errors.ts'
 import type { Manifest } from '../format/manifest-types.ts'
 import type { AppPlace, Candidate } from './candidate.ts'
 import { openKept } from './deployments/release.ts'
@@ -188,7 +188,8 @@ export class Candidates {
     const { store, log } = this.#options
     let digest = ''
     try {
-      const stored = (await this.#known(source)) ?? (await takeIn(source, store, this.#options.stopping))
+      const warn = (finding: Finding) => log({ type: 'warned', app: '', name: source.path, finding })
+      const stored = (await this.#known(source)) ?? (await takeIn(source, store, this.#options.stopping, warn))
       digest = stored.digest
       if (isZip(source)) log({ type: 'repacked', source: source.path })
       const held = await store.hold(digest)

@@ -1,4 +1,5 @@
 import type { Archive } from '../archive/archive.ts'
+import type { Finding } from '../errors.ts'
 import type { ManifestSource } from '../format/manifest.ts'
 import { normalizeManifest } from '../format/manifest-normalize.ts'
 import type { Manifest } from '../format/manifest-types.ts'
@@ -22,9 +23,15 @@ export interface StoredApp {
  * Takes an app into the store. A project is packed first, so that it behaves as its archive would, and a zip repacked.
  * Both are reproducible: what did not change gives the same digest.
  *
+ * @param onWarning gets what a zip should not hold
  * @throws ZappError what keeps the file from being copied or the project from being packed
  */
-export function takeIn(source: Pick<Source, 'path' | 'kind'>, store: Store, signal: AbortSignal): Promise<StoredFile> {
+export function takeIn(
+  source: Pick<Source, 'path' | 'kind'>,
+  store: Store,
+  signal: AbortSignal,
+  onWarning: (found: Finding) => void = () => {},
+): Promise<StoredFile> {
   const { path: from } = source
   // Loaded for those who need it: a host of archives does not.
   if (source.kind === 'project') {
@@ -32,7 +39,10 @@ export function takeIn(source: Pick<Source, 'path' | 'kind'>, store: Store, sign
     return make(store, async (out) => (await import('../pack/pack.ts')).pack(from, { out, signal, wheels }))
   }
   if (isZip(source)) {
-    return make(store, async (out) => (await import('../archive/repack.ts')).repack(from, { out, signal }))
+    return make(store, async (out) => {
+      const { warnings } = await (await import('../archive/repack.ts')).repack(from, { out, signal })
+      for (const found of warnings) if (found.code === 'SECRET_KEPT') onWarning(found)
+    })
   }
   return store.copy(from)
 }

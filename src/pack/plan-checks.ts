@@ -1,11 +1,13 @@
-import { type Finding, finding } from '../errors.ts'
+import { readFileSync } from 'node:fs'
+import { secretByName } from '../archive/secrets.ts'
+import { type Finding, finding, warning } from '../errors.ts'
 import { type EntryPath, judgePath } from '../format/entry-path.ts'
 import { type Fault, isFault } from '../format/fault.ts'
 import { DEFAULT_LIMITS } from '../format/limits.ts'
 import { NameTable } from '../format/name-table.ts'
 import { ignoreLine } from './ignore.ts'
-import type { PlannedFile } from './plan.ts'
-import { secretByName } from './secrets.ts'
+import type { LeftOut, PlannedFile } from './plan.ts'
+import { contentOf } from './read-file.js'
 
 /** What Zapp itself writes beside the planned files. */
 const ADDED = ['mimetype', 'zapp.json', 'ZAPP-INF/sbom.cdx.json', 'ZAPP-INF/build.json', 'ZAPP-INF/contents.json']
@@ -29,11 +31,30 @@ export function judgeNames(files: readonly PlannedFile[], folders: readonly stri
 }
 
 export function findSecrets(files: readonly PlannedFile[], allowed: readonly string[]): Finding[] {
-  return files.flatMap((file) => {
-    const { path } = file
-    const what = allowed.includes(path) ? undefined : secretByName(file)
+  return files.flatMap(({ path, size, source }) => {
+    const read = () => (typeof source === 'string' ? readFileSync(source) : contentOf(source, size))
+    const what = allowed.includes(path) ? undefined : secretByName(path, size, read)
     return what === undefined ? [] : [finding('SECRET', path, { what, name: path })]
   })
+}
+
+/** Names that were allowed and are no file of the archive: most are typing errors, or left out all the same. */
+export function unusedAllowances(
+  allowed: readonly string[],
+  files: readonly PlannedFile[],
+  leftOut: readonly LeftOut[],
+): Finding[] {
+  const names = new Set(files.map(({ path }) => path))
+  return allowed
+    .filter((name) => !names.has(name))
+    .map((name) => {
+      const out = leftOut.find(({ path }) => path === name || (path.endsWith('/') && name.startsWith(path)))
+      const hint = out ? `, which the pattern ${out.rule} (${out.from}) leaves out` : ''
+      const fix = out
+        ? `To pack it, take it back in .zappignore with the line !/${out.path}, or leave the option out.`
+        : 'Write its path as it stands in the archive: zapp pack --dry-run lists them.'
+      return warning('ALLOW_UNUSED', name, { name, hint, fix })
+    })
 }
 
 /** What would exceed the limits of every reader, before any time is spent on it. */

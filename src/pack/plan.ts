@@ -14,7 +14,7 @@ import { type OwnFiles, ownFiles } from './own-files.ts'
 import { packageFiles } from './package-files.ts'
 import { type PackageGraph, readPackageGraph } from './package-graph.ts'
 import { readPackageJson } from './package-json.ts'
-import { checkSizes, findSecrets, judgeNames } from './plan-checks.ts'
+import { checkSizes, findSecrets, judgeNames, unusedAllowances } from './plan-checks.ts'
 import { platformPackages } from './platform-packages.ts'
 import { plannedPackage } from './python/library.ts'
 import type { AddonTag } from './python/native-tag.ts'
@@ -159,6 +159,7 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
     ...checkSizes(files, folders, total),
   ]
   throwIfErrors(findings)
+  const leftOut = needsPackages ? own.leftOut : [...own.leftOut, ...unneeded(own)]
   return {
     dir: root,
     manifest,
@@ -171,10 +172,10 @@ export async function planPack(dir: string, options: PlanOptions = {}): Promise<
     ),
     graph,
     python,
-    leftOut: needsPackages ? own.leftOut : [...own.leftOut, ...unneeded(own)],
+    leftOut,
     bytes: total,
     defaultName: `${manifest.name}-${manifest.version}.zapp`,
-    warnings: [...warnings, ...findings],
+    warnings: [...warnings, ...findings, ...unusedAllowances(options.allowSecrets ?? [], files, leftOut)],
   }
 }
 

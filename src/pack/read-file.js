@@ -3,8 +3,8 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
 import { compress } from '../archive/compress.js'
 import { isProgram } from '../archive/file-mode.js'
+import { findSecret } from '../archive/secret-content.js'
 import { nativeTargets } from './native-target.js'
-import { findSecret } from './secret-content.js'
 
 /**
  * A file that is in memory, as it stood in a zip whose checksums were found right.

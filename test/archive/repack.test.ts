@@ -147,6 +147,23 @@ test('a signature is left out with a warning, the library stays, records that ca
   ])
 })
 
+test('what looks like a secret stays, and is named: pack would have left it out or refused it', async () => {
+  const dir = await makeTree({
+    ...SITE,
+    '.env': 'PASSWORD=x',
+    'conf/prod.env': 'PASSWORD=x',
+    'public/aws.txt': `AKIA${'ABCDEFGH23456789'}`,
+    'node_modules/a/aws.txt': `AKIA${'ABCDEFGH23456789'}`,
+    '.env.example': 'PASSWORD=',
+  })
+  const zip = join(await tmpDir(), 'site.zip')
+  TOOLS.zip!(dir, zip)
+  const { file, warnings } = await repack(zip)
+  const secrets = ['.env', 'conf/prod.env', 'public/aws.txt']
+  expect(warnings.filter(({ code }) => code === 'SECRET_KEPT').map(({ path }) => path)).toEqual(secrets)
+  expect(await entriesOf(file)).toEqual(expect.arrayContaining(secrets))
+})
+
 test('what writing it anew cannot put right is refused: links, passwords, other methods, wrong content', async () => {
   const dir = await makeTree({ ...STATIC_APP, 'public/a.txt': randomBytes(400) })
   symlinkSync('/etc/passwd', join(dir, 'public/link'))

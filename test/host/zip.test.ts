@@ -11,11 +11,12 @@ import { tmpDir } from '../helpers/tmp.ts'
 import { entry, rejection, says, start } from './helper.ts'
 
 /** A zip as a zip tool writes one: below a folder, with data descriptors. */
-async function putZip(target: string, text: string, manifest: object = {}): Promise<string> {
+async function putZip(target: string, text: string, manifest: object = {}, more: object = {}): Promise<string> {
   const zip = new ZipFile()
   const files = {
     'zapp.json': JSON.stringify({ zapp: 1, name: 'hello', version: '1.0.0', ...entry, ...manifest }),
     ...says(text),
+    ...more,
   }
   for (const [name, content] of Object.entries(files)) {
     zip.addReadStreamLazy(`hello/${name}`, (take) => take(null, Readable.from([content])))
@@ -35,6 +36,14 @@ describe('a zip', () => {
     expect(host.apps).toMatchObject([{ name: 'hello', version: '1.0.0', source: file, state: 'live' }])
     expect(events.filter(({ type }) => type === 'repacked')).toEqual([{ type: 'repacked', source: file }])
     expect(await readdir(dir)).toEqual(['a#b.zip'])
+  })
+
+  it('with a secret is served, and the secret is named', async () => {
+    const file = await putZip(join(await tmpDir(), 'a.zip'), 'one', {}, { '.env': 'PASSWORD=x' })
+    const { events, text } = await start(file)
+    expect(await text('/x')).toBe('one |/x')
+    const warned = events.flatMap((event) => (event.type === 'warned' ? [[event.name, event.finding.code]] : []))
+    expect(warned).toContainEqual([file, 'SECRET_KEPT'])
   })
 
   it('has the mount that its name says, beside others, and is followed', async () => {

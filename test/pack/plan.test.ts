@@ -201,6 +201,23 @@ test('secrets are refused by name everywhere, all listed; certificates, template
   expect((await planPack(dir, { allowSecrets: [...secrets, ...inPackages] })).files.length).toBeGreaterThan(10)
 })
 
+test('a password of a registry in .npmrc is a secret, however short; a name of a variable is none', async () => {
+  const file = (text: string) => makeTree({ ...NODE_APP, '.npmrc': text })
+  for (const line of ['//registry.example/:_password=c2VjcmV0', '_auth = "bWU6eA=="']) {
+    expect(await refused(await file(`save-exact=true\n${line}\n`))).toEqual([['SECRET', '.npmrc']])
+  }
+  expect((await planPack(await file('//registry.example/:_password=\u0024{PASSWORD}\n'))).warnings).toEqual([])
+})
+
+test('an allowed name that is not packed is said, with the pattern that leaves it out', async () => {
+  const dir = await makeTree({ ...NODE_APP, '.env': 'X=1', id_rsa: 'x' })
+  const { warnings } = await planPack(dir, { allowSecrets: ['.env', 'nope', 'id_rsa'] })
+  expect(warnings.map(({ code, path, args }) => [code, path, args.hint])).toEqual([
+    ['ALLOW_UNUSED', '.env', ', which the pattern .env (default) leaves out'],
+    ['ALLOW_UNUSED', 'nope', ''],
+  ])
+})
+
 test('everything that is wrong is reported in one go', async () => {
   const dir = await makeTree({
     'zapp.json':

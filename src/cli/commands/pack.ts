@@ -77,7 +77,7 @@ export const pack: CliCommand<[dir?: string], PackFlags> = {
       const plan = await planOrSuggest(ui, subject, dir, options)
       if (plan === undefined) return EXIT.bad
       sayPlan(ui, plan, dir)
-      if (flags.dryRun) return dryRun(ui, plan)
+      if (flags.dryRun) return dryRun(ui, plan, subject)
       const target = options.out ?? join(ui.io.cwd, plan.defaultName)
       const result = await packWithBar(ui, dir, { ...options, plan, out: target })
       await tell(ui, result, subject)
@@ -165,7 +165,8 @@ function sayPlan(ui: Ui, plan: PackPlan, dir: string): void {
   ui.say(`${ui.talk.bold(identity(plan.manifest))} from ${safeText(dir)}`, '', ...renderSections(sections, ui.talk), '')
 }
 
-async function dryRun(ui: Ui, plan: PackPlan): Promise<ExitCode> {
+async function dryRun(ui: Ui, plan: PackPlan, subject: Subject): Promise<ExitCode> {
+  ui.warn(...(await renderFindings(plan.warnings, subject, ui.talk)))
   const leftOut = plan.leftOut.map(({ path, rule, from }) => ({ path, rule, from }))
   if (ui.json) {
     ui.data({

@@ -34,3 +34,16 @@ export function findSecret(bytes) {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
   return PATTERNS.find(([, pattern]) => pattern.test(text))?.[0]
 }
+
+// npm's (npmrc(5)) and Yarn's settings; a value of `${NAME}` is in the environment.
+const REGISTRY_PASSWORD =
+  /^\s*(?:\/\/\S+?:)?_(?:auth|authToken|password)\s*=\s*["']?[^\s"'$]|^\s*npmAuth(?:Token|Ident)\s*:\s*["']?[^\s"'$]/m
+
+/**
+ * Whether settings of npm or Yarn hold what signs in to a registry, however short.
+ *
+ * @param {Uint8Array} bytes
+ */
+export function hasRegistryPassword(bytes) {
+  return REGISTRY_PASSWORD.test(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'))
+}
