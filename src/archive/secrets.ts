@@ -2,12 +2,8 @@ import { findSecret, hasRegistryPassword } from './secret-content.js'
 
 /** Files that hold secrets by convention, told by their name alone; matched without regard to case. */
 const NAMES: readonly (readonly [what: string, name: RegExp])[] = [
-  // .env.example and its like are templates without values.
+  // .env.example and its like are templates without values; NAME.env may be anything, as a texture of Babylon.js.
   ['an environment file', /^\.env(?!\.(?:example|sample|template|dist|defaults|schema)$)(?:\..*)?$|^\.envrc$/],
-  [
-    'an environment file',
-    /^(?!(?:example|sample|template|dist|defaults?|schema)\.)[^.].*(?<!\.(?:example|sample|template))\.env$/,
-  ],
   ['a private SSH key', /^id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?$|\.ppk$/],
   ['a key store', /\.(?:p12|pfx|jks|keystore|kdbx)$/],
   [
