@@ -1,7 +1,7 @@
 /**
  * Writes every generated file: `npm run generate`. test/format/generated.test.ts fails when one is stale.
  *
- * Sources of truth: the zod schema (src/format/manifest.ts), that of the host's settings, the table of codes (src/errors.ts), the Unicode 13 data of
+ * Sources of truth: the zod schema (src/format/manifest.ts), that of the host's settings, the table of codes (src/error-codes.ts), the Unicode 13 data of
  * the package @unicode/unicode-13.0.0, and schema/media-types.json, which is written by hand.
  * The JSON files are for loaders in other languages; src/format/tables.ts holds the same tables for this one.
  */

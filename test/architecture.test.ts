@@ -10,7 +10,8 @@ import { expect, test } from 'vitest'
 const SRC = join(import.meta.dirname, '../src')
 
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'errors.ts': [],
+  'error-codes.ts': [],
+  'errors.ts': ['error-codes.ts'],
   format: [],
   archive: ['format'],
   pack: ['archive', 'format'],

@@ -7,7 +7,7 @@ import { ERRORS, type ErrorCode, type Finding, fail } from '../src/errors.ts'
 import { parseManifest } from '../src/format/manifest-parse.ts'
 
 /*
- * A code is a promise: it stands in src/errors.ts, in schema/ERRORS.md, in schema/FORMAT.md where the format needs it,
+ * A code is a promise: it stands in src/error-codes.ts, in schema/ERRORS.md, in schema/FORMAT.md where the format needs it,
  * and something shows it: an archive, a manifest, or an assertion. This file ties the four together, both ways.
  */
 
@@ -39,11 +39,11 @@ const MANIFEST_FIXTURES = readdirSync(join(ROOT, 'fixtures/manifests/rejected'))
 const MANIFESTS = new Set(MANIFEST_FIXTURES.map((name) => name.replace(/--.*/, '')))
 
 describe('schema/ERRORS.md', () => {
-  it('has one row for each code, in the order of src/errors.ts', () => {
+  it('has one row for each code, in the order of src/error-codes.ts', () => {
     expect(ROWS.map(({ code }) => code)).toEqual(CODES)
   })
 
-  it('has the statuses of src/errors.ts', () => {
+  it('has the statuses of src/error-codes.ts', () => {
     const statuses = Object.fromEntries(CODES.map((code) => [code, String(ERRORS[code].status)]))
     expect(Object.fromEntries(ROWS.map(({ code, status }) => [code, status]))).toEqual(statuses)
   })

@@ -136,7 +136,7 @@ async function optionsOf(ui: Ui, files: readonly string[], flags: ServeFlags): P
   const ofHost = async () => (ui.io.env.ZAPP_STATE ? ui.path(ui.io.env.ZAPP_STATE) : await stateLocation())
   const dir = state ? ui.path(state) : isHost ? await ofHost() : undefined
   if (admin !== undefined && dir === undefined) {
-    throw usage('--admin needs a state folder, which one app has with --state only', 'serve')
+    throw usage('--admin needs a state folder, and one app has none: name one with --state', 'serve')
   }
   return {
     apps: files.map((file) => ({ path: ui.path(file), ...(mount === undefined ? {} : { mount }) })),

@@ -168,18 +168,8 @@ export class RequestServer {
       for (const { res } of [...connection.running]) if (res?.socket === null && !res.destroyed) res.emit('close')
       this.#forget(socket)
     })
-    if (this.#options.halfOpen) socket.once('end', () => this.#sendsNoMore(connection))
+    if (this.#options.halfOpen) socket.once('end', () => connection.sendsNoMore(this.#halfOpenMs))
     this.#slow.watch()
-  }
-
-  /**
-   * It has gone, or waits for its answer; only what is sent to it can show which. Proxies and browsers that listen to a
-   * stream of events never wait like that.
-   */
-  #sendsNoMore({ socket, isProxy, running, upgraded }: ServedConnection): void {
-    if (upgraded || running.length === 0) return
-    if (isProxy || running.some(({ res }) => res && isEventStream(res))) socket.end()
-    else socket.setTimeout(this.#halfOpenMs, () => socket.destroy())
   }
 
   /** Of a connection that has not been forgotten: while a request on it runs. */

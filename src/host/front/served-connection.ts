@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { peerOf } from './client.ts'
+import { isEventStream } from './event-stream.ts'
 import type { Answers, Found } from './request-log.ts'
 
 /** A request that is being answered. */
@@ -58,5 +59,18 @@ export class ServedConnection {
     const at = this.running.indexOf(asked)
     if (at !== -1) this.running.splice(at, 1)
     return at !== -1
+  }
+
+  /**
+   * Its client has closed its side. It has gone, or waits for its answer; only what is sent to it can show which. Proxies
+   * and browsers that listen to a stream of events never wait like that.
+   *
+   * @param ms that it may take nothing for
+   */
+  sendsNoMore(ms: number): void {
+    const { socket, isProxy, running, upgraded } = this
+    if (upgraded || running.length === 0) return
+    if (isProxy || running.some(({ res }) => res && isEventStream(res))) socket.end()
+    else socket.setTimeout(ms, () => socket.destroy())
   }
 }

@@ -97,7 +97,7 @@ export class Certificates {
 }
 
 async function readOver(before: Certificate | undefined, files: PairFiles): Promise<CertificateNews> {
-  // Loaded for those who need it: Node's TLS takes half a megabyte.
+  // Loaded for those who need it: Node's TLS takes a megabyte.
   const { isValidAt, readCertificate } = await import('./certificate.ts')
   try {
     const read = await readCertificate(files)
